@@ -1,0 +1,1 @@
+"""Guided Meta-Policy Search, small enough to read."""

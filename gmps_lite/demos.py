@@ -1,0 +1,96 @@
+"""Demonstrations: what the experts do, and the loss that imitates it.
+
+An expert is any function (tasks, obs [N, E, O]) -> act [N, E, A]. It may use
+the goal, which `tasks` holds and the agent never sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .envs import Env
+from .rollout import expert_act, rollout
+from .types import Demos, Episodes, Params, Tasks
+
+Expert = Callable[[Tasks, Tensor], Tensor]
+
+
+def bc_loss(policy, params: Params, demos: Demos,
+            kind: str = "mse") -> Tensor:
+    """How far one task's policy is from its expert, over [M] states.
+
+    "mse": mean squared distance of the mean action [released code].
+    "nll": minus the mean log-likelihood of the expert's action [paper].
+    """
+    if kind == "mse":
+        mean = policy.mean(params, demos.obs)
+        return ((mean - demos.act) ** 2).mean()
+    if kind == "nll":
+        return -policy.logp(params, demos.obs, demos.act).mean()
+    raise ValueError(f"loss is {kind!r}, must be 'mse' or 'nll'")
+
+
+def collect(env: Env, tasks: Tasks, expert: Expert, *, episodes: int,
+            rng: np.random.Generator, noise: float = 0.0) -> Demos:
+    """E episodes of every task's expert; actions clipped to [-1, 1].
+
+    noise: standard deviation of Gaussian noise on what is executed. The
+    action written down is the expert's own, so noise widens the states
+    without spoiling the labels.
+    """
+    out, _ = rollout(env, tasks, expert_act(expert, tasks), None,
+                     episodes=episodes, rng=rng, noise=noise)
+    return relabel(expert, tasks, out)
+
+
+def relabel(expert: Expert, tasks: Tasks, episodes: Episodes) -> Demos:
+    """What each task's expert would have done at the visited observations:
+    the step that makes cloning into DAgger (Ross et al. 2011).
+    """
+    obs = episodes.obs.flatten(1, 2)  # [N, B, O]
+    return Demos(obs, expert(tasks, obs).clamp(-1.0, 1.0))
+
+
+def aggregate(old: Demos, new: Demos) -> Demos:
+    """Both sets, one after the other along M."""
+    check_demos(new, old.obs.shape[-1], old.act.shape[-1], old.obs.shape[0])
+    return Demos(torch.cat([old.obs, new.obs], 1),
+                 torch.cat([old.act, new.act], 1))
+
+
+def subsample(demos: Demos, m: int, rng: np.random.Generator) -> Demos:
+    """m random steps of every task (all of them where there are fewer)."""
+    total = demos.obs.shape[1]
+    if m >= total:
+        return demos
+    index = torch.as_tensor(rng.choice(total, m, replace=False))
+    return Demos(demos.obs[:, index], demos.act[:, index])
+
+
+def check_demos(demos: Demos, obs_dim: int, act_dim: int, n: int) -> None:
+    """Raise unless the demonstrations fit O, A and N and are finite."""
+    for name, x, dim in (("obs", demos.obs, obs_dim),
+                         ("act", demos.act, act_dim)):
+        if x.dim() != 3 or x.shape[0] != n or x.shape[2] != dim:
+            raise ValueError(
+                f"demonstrations: {name} has shape {tuple(x.shape)}, "
+                f"expected [{n}, M, {dim}]")
+        if not torch.isfinite(x).all():
+            raise ValueError(f"demonstrations: {name} has values that are "
+                             "not finite")
+    if demos.obs.shape[1] != demos.act.shape[1] or not demos.obs.shape[1]:
+        raise ValueError(f"demonstrations: {demos.obs.shape[1]} observations"
+                         f" and {demos.act.shape[1]} actions a task")
+
+
+def expert_for(env: Env, name: str) -> Expert:
+    """The expert called `name` for an environment."""
+    if name != "analytic":
+        raise ValueError(f"unknown expert {name!r}, allowed: 'analytic'")
+    if env.expert is None:
+        raise ValueError(f"{env.name} has no analytic expert")
+    return env.expert

@@ -1,0 +1,180 @@
+"""Batched simulation: pure functions over rows of state.
+
+An environment here has no current state. `reset` makes rows, `step` maps
+rows to rows, and whoever calls holds them. So one object serves any number
+of tasks and episodes at once, and a rollout is a value like any other.
+
+MuJoCo environments go through `mujoco.rollout`: one call advances every row,
+in C++, on a pool of threads that lives as long as the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+import torch
+from mujoco import rollout
+from numpy import ndarray
+
+from ..types import Tasks
+
+FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
+CTRL = mujoco.mjtState.mjSTATE_CTRL
+
+
+class Step(NamedTuple):
+    """R rows after one control step."""
+
+    state: ndarray  # [R, S]
+    rew: ndarray  # [R]
+    error: ndarray  # [R] distance to the goal; metres or radians
+
+
+class Split:
+    """A fixed list of tasks: row i is the same task in every run."""
+
+    def __init__(self, name: str, goals):
+        self.name = name
+        goals = torch.as_tensor(np.asarray(goals), dtype=torch.float32)
+        self.tasks = Tasks(goals.reshape(len(goals), -1))
+
+    def __len__(self) -> int:
+        return self.tasks.n
+
+    def __getitem__(self, index) -> Tasks:
+        """The tasks at `index`, an int or a list of ints in 0..len-1."""
+        index = np.atleast_1d(np.asarray(index, dtype=int))
+        bad = index[(index < 0) | (index >= len(self))]
+        if bad.size:
+            raise ValueError(f"task {bad.tolist()} is outside the split "
+                             f"{self.name!r}: allowed are 0 to "
+                             f"{len(self) - 1}")
+        return self.tasks.rows(torch.as_tensor(index))
+
+    def sample(self, n: int, rng: np.random.Generator) -> Tasks:
+        """n different tasks in random order, 1 <= n <= len(self)."""
+        if not 1 <= n <= len(self):
+            raise ValueError(f"cannot draw {n} tasks from the split "
+                             f"{self.name!r}, which holds {len(self)}")
+        return self[rng.permutation(len(self))[:n]]
+
+
+def ring(start: float, stop: float, n: int, radius: float) -> ndarray:
+    """n goals [n, 2] on an arc, angles in degrees, both ends included."""
+    a = np.deg2rad(np.linspace(start, stop, n))
+    return radius * np.stack([np.cos(a), np.sin(a)], -1)
+
+
+class Env:
+    """What every environment has. A subclass fills in the constants and
+    `reset`, `dynamics`, `observe`, `reward`, `error`.
+    """
+
+    name: str
+    horizon: int  # T, control steps of every episode
+    obs_dim: int  # O
+    act_dim: int  # A; actions live in [-1, 1]
+    dt: float  # seconds of one control step
+    tolerance: float  # success: the last error is below this (ours)
+    unit = "m"  # of the error
+    start = "fixed"  # every episode starts in the same state
+    splits: dict[str, Split]
+    # Typical centre and spread of an observation, fixed constants by which
+    # policies normalise: metres, radians and velocities become comparable.
+    obs_mid: ndarray  # [O]
+    obs_scale: ndarray  # [O]
+    expert = None  # analytic expert (tasks, obs [N, ..., O]) -> act, if any
+
+    def reset(self, n: int) -> ndarray:
+        """n rows of initial state, [n, S]."""
+        raise NotImplementedError
+
+    def dynamics(self, state: ndarray, act: ndarray) -> ndarray:
+        """The next state [R, S]; act in [-1, 1]."""
+        raise NotImplementedError
+
+    def observe(self, state: ndarray) -> ndarray:
+        """What the agent sees, float32 [R, O]. Never the goal."""
+        raise NotImplementedError
+
+    def reward(self, state, act, nxt, goal) -> ndarray:
+        """The reward of the transition, [R]."""
+        raise NotImplementedError
+
+    def error(self, state: ndarray, goal: ndarray) -> ndarray:
+        """How far the state is from the goal, [R], in `unit`."""
+        raise NotImplementedError
+
+    def step(self, state: ndarray, act: ndarray, goal: ndarray) -> Step:
+        """One control step of R rows; actions are clipped to [-1, 1]."""
+        if act.shape != (len(state), self.act_dim):
+            raise ValueError(f"{self.name}: actions have shape "
+                             f"{act.shape}, expected "
+                             f"{(len(state), self.act_dim)}")
+        act = np.clip(act, -1.0, 1.0)
+        nxt = self.dynamics(state, act)
+        rew = self.reward(state, act, nxt, goal)
+        return Step(nxt, rew, self.error(nxt, goal))
+
+
+class MujocoEnv(Env):
+    """An `Env` whose state row is MuJoCo's full physics state:
+    time, positions, velocities, actuator activations. A subclass may append
+    `extra` columns of its own.
+    """
+
+    xml: str  # file name beside this module
+    frame_skip: int  # physics steps of one control step
+    extra = 0
+
+    def __init__(self, threads: int | None = None):
+        """threads: size of the physics pool; None takes every core,
+        0 runs on the calling thread.
+        """
+        if threads is None:
+            threads = len(os.sched_getaffinity(0)) if hasattr(
+                os, "sched_getaffinity") else os.cpu_count() or 1
+        if threads < 0:
+            raise ValueError(f"threads is {threads}, must be 0 or more")
+        path = resources.files(__package__).joinpath(self.xml)
+        self.model = mujoco.MjModel.from_xml_string(path.read_text())
+        self.dt = self.model.opt.timestep * self.frame_skip
+        self.size = mujoco.mj_stateSize(self.model, FULL)
+        nq, nv = self.model.nq, self.model.nv
+        self.qpos = slice(1, 1 + nq)
+        self.qvel = slice(1 + nq, 1 + nq + nv)
+        self.pool = rollout.Rollout(nthread=threads)
+        self.data = [mujoco.MjData(self.model)
+                     for _ in range(max(1, threads))]
+        self.models: list = []
+
+    def column(self, joint: str) -> int:
+        """The column of a joint's position in a state row."""
+        return 1 + int(self.model.joint(joint).qposadr[0])
+
+    def keyframe(self, name: str) -> ndarray:
+        """The state row [S] of a keyframe in the XML."""
+        data, row = mujoco.MjData(self.model), np.zeros(self.size)
+        mujoco.mj_resetDataKeyframe(
+            self.model, data, self.model.key(name).id)
+        mujoco.mj_getState(self.model, data, row, FULL)
+        return np.concatenate([row, np.zeros(self.extra)])
+
+    def simulate(self, state: ndarray, control: ndarray) -> ndarray:
+        """Advance R rows by one control step; control [R, U]."""
+        n, skip = len(state), self.frame_skip
+        if len(self.models) != n:
+            self.models = [self.model] * n
+        first = np.ascontiguousarray(state[:, :self.size])
+        ctrl = np.repeat(control[:, None], skip, 1).astype(np.float64)
+        out = np.empty((n, skip, self.size))
+        sensors = np.empty((n, skip, self.model.nsensordata))
+        # Checks are skipped for speed: the shapes were made just above.
+        self.pool.rollout(
+            self.models, self.data, first, ctrl, control_spec=CTRL.value,
+            skip_checks=True, nstep=skip, state=out, sensordata=sensors)
+        return out[:, -1]

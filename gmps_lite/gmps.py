@@ -1,0 +1,190 @@
+"""Guided Meta-Policy Search: reinforcement learning inside, imitation outside.
+
+Mendonca, Gupta, Kralev, Abbeel, Levine, Finn, NeurIPS 2019, Algorithm 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from .advantages import advantages
+from .demos import (
+    aggregate,
+    bc_loss,
+    check_demos,
+    collect,
+    expert_for,
+    relabel,
+    subsample,
+)
+from .envs import Env
+from .inner import Gradient, act, adapt, adapt_steps, init_steps, start
+from .policies import mlp_for
+from .rollout import rollout
+from .types import Batch, Demos, Meta, Tasks, batch
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every number of the method. [code]: the authors' release, [paper]:
+    the article, [ours]: measured here, with the reason.
+    """
+
+    iterations: int = 20
+    """Rounds of collecting and imitating."""
+    episodes: int = 20
+    """E, episodes a task for one adaptation step [code: 20 to 50]."""
+    inner_steps: int = 1
+    """K, adaptation steps that the outer loss goes through [code: 1]."""
+    outer_steps: int = 500
+    """Adam steps on one collection of episodes [code: 500]."""
+    lr: float = 1e-3
+    """Adam's rate [code]; decays along a half cosine to lr_end [ours: a
+    constant rate falls apart after some rounds]."""
+    lr_end: float = 0.1
+    """The last rate, as a fraction of the first [ours]."""
+    clip: float = 1.0
+    """Largest norm of the outer gradient [ours: the released code has none,
+    and the only public curve of it diverges once]."""
+    step_size: float = 0.5
+    """Where every learned inner step size begins [code]."""
+    adapt: str = "all"
+    """What the inner step moves: "all" or the bias transformation "z"."""
+    gamma: float = 0.99
+    """Discount [code]."""
+    lam: float = 1.0
+    """GAE's lambda [code]."""
+    max_ratio: float = 20.0
+    """Largest importance weight [ours; the released code has no limit]."""
+    inner_samples: int = 1000
+    """Samples a task drawn for the inner step in each outer step [ours]."""
+    bc_samples: int = 300
+    """Imitated states a task drawn in each outer step [ours]."""
+    loss: str = "mse"
+    """Outer loss: "mse" on the mean [code] or "nll" [paper]."""
+    expert: str = "analytic"
+    """Who is imitated: the environment's own analytic expert."""
+    demo_episodes: int = 5
+    """Demonstrations a task [code: 1 to 20]."""
+    dagger: bool = True
+    """Label and add the states that adapted policies visit [paper]."""
+    dagger_episodes: int = 5
+    """Episodes a task of the fully adapted policy, for DAgger [ours]."""
+    hidden: tuple[int, ...] = (100, 100)
+    """Hidden layers [code]."""
+    z_dim: int = 4
+    """Size of the bias transformation [code: 2 or 4]."""
+    std: float = 1.0
+    """Initial standard deviation of every action dimension [code]."""
+
+
+class State(NamedTuple):
+    learner: Gradient  # the policy and what is meta-learned of it
+    opt: torch.optim.Adam  # over every tensor of learner.meta
+    demos: Demos  # [N, M, .], row i belongs to training task i
+    iteration: Tensor  # [] how many updates were made
+
+
+def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
+    """Fresh parameters and the experts' demonstrations (lines 1 and 2)."""
+    policy = mlp_for(env, hidden=cfg.hidden, z_dim=cfg.z_dim, std=cfg.std)
+    params = policy.init(rng)
+    meta = Meta(params, init_steps(params, cfg.step_size, cfg.adapt))
+    leaves = [x.requires_grad_() for d in meta for x in d.values()]
+    tasks = env.splits["train"].tasks
+    demos = collect(env, tasks, expert_for(env, cfg.expert),
+                    episodes=cfg.demo_episodes, rng=rng)
+    check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
+    return State(Gradient(policy, meta, cfg.gamma, cfg.lam),
+                 torch.optim.Adam(leaves, lr=cfg.lr), demos, torch.tensor(0))
+
+
+def outer_loss(policy, meta: Meta, batches: list[Batch], demos: Demos,
+               loss: str = "mse", max_ratio: float = 20.0) -> Tensor:
+    """How badly adapted policies imitate: mean over tasks and over the
+    policies after 1..K steps. batches: K of them, each [N, B, .].
+    """
+    def one(batches, demos):
+        path = adapt_steps(policy, meta, batches, max_ratio)
+        return torch.stack([bc_loss(policy, phi, demos, loss)
+                            for phi in path[1:]]).mean()
+    return vmap(one)(batches, demos).mean()
+
+
+def update(state: State, cfg: Config, env: Env, tasks: Tasks,
+           rng: np.random.Generator) -> tuple[State, dict]:
+    """One round of Algorithm 1. Moves the tensors of state.learner.meta."""
+    learner, opt, demos, iteration = state
+    expert = expert_for(env, cfg.expert)
+    roll = partial(rollout, env, tasks, partial(act, state), rng=rng)
+
+    # Roll out the initial policy; adapt; roll out again, K times.
+    carry, collected = start(state, tasks.n), []
+    for _ in range(cfg.inner_steps):
+        episodes, carry = roll(carry, episodes=cfg.episodes)
+        collected.append(episodes)
+        carry = adapt(state, carry, episodes)
+    batches = [batch(e, advantages(e, gamma=cfg.gamma, lam=cfg.lam))
+               for e in collected]
+
+    # Label the states that adapted policies visit; add them to the data.
+    last, _ = roll(carry, episodes=cfg.dagger_episodes)
+    if cfg.dagger:
+        for episodes in [*collected[1:], last]:
+            demos = aggregate(demos, relabel(expert, tasks, episodes))
+
+    # Many supervised steps on this one collection: the importance weights
+    # in the inner loss make up for theta moving away from it.
+    frac = float(iteration) / max(1, cfg.iterations - 1)
+    decay = 0.5 * (1 + math.cos(math.pi * min(1.0, frac)))
+    for group in opt.param_groups:
+        group["lr"] = cfg.lr * (cfg.lr_end + (1 - cfg.lr_end) * decay)
+    losses = []
+    for _ in range(cfg.outer_steps):
+        few = [draw(b, cfg.inner_samples, rng) for b in batches]
+        opt.zero_grad()
+        loss = outer_loss(learner.policy, learner.meta, few,
+                          subsample(demos, cfg.bc_samples, rng), cfg.loss,
+                          cfg.max_ratio)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(
+            opt.param_groups[0]["params"], cfg.clip)
+        opt.step()
+        losses.append(loss.item())
+    with torch.no_grad():
+        b = batches[0]
+        w = (learner.policy.logp(learner.meta.params, b.obs, b.act)
+             - b.logp).exp().flatten()
+    metrics = {
+        "loss": float(np.mean(losses[-20:])),
+        "loss_first": losses[0],
+        "ret_pre": float(collected[0].ret.mean()),
+        "ret_post": float(last.ret.mean()),
+        "error_post": float(last.error[..., -1].mean()),
+        "ess": float(w.sum() ** 2 / (w**2).sum() / w.numel()),
+        "demo_steps": demos.obs.shape[0] * demos.obs.shape[1],
+        "steps_pre": collected[0].steps,
+        "steps_post": sum(e.steps for e in collected[1:]) + last.steps,
+    }
+    return State(learner, opt, demos, iteration + 1), metrics
+
+
+def draw(data: Batch, m: int, rng: np.random.Generator) -> Batch:
+    """m random samples of every task, the same rows for each."""
+    total = data.adv.shape[1]
+    if m >= total:
+        return data
+    index = torch.as_tensor(rng.choice(total, m, replace=False))
+    return Batch(*(x[:, index] for x in data))
+
+
+__all__ = ["Config", "State", "act", "adapt", "init", "outer_loss", "start",
+           "update"]

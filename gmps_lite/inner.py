@@ -1,0 +1,101 @@
+"""The inner loop: one policy-gradient step that adapts to a task.
+
+`inner_loss` and `inner_update` are written for one task; callers batch them
+over tasks with one `torch.func.vmap`. They are the same functions in
+meta-training, in DAgger and at meta-test: nothing else in the package
+computes an adapted parameter.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+from .advantages import advantages
+from .types import Batch, Episodes, Meta, Params, batch, detach, expand
+
+
+def inner_loss(policy, params: Params, data: Batch,
+               max_ratio: float = 20.0) -> Tensor:
+    """-mean(w * log pi(a|s) * A) over one task's samples [B].
+
+    w = pi(a|s) / pi_old(a|s) with no gradient of its own, at most max_ratio:
+    pi_old collected the samples (`data.logp`), so w = 1 until the parameters
+    move. Its gradient is then an estimate of the policy gradient at `params`
+    although the samples came from elsewhere (GMPS, section 4.3).
+    """
+    logp = policy.logp(params, data.obs, data.act)
+    w = (logp - data.logp).detach().exp().clamp(max=max_ratio)
+    return -(w * logp * data.adv).mean()
+
+
+def inner_update(policy, meta: Meta, data: Batch,
+                 max_ratio: float = 20.0) -> Params:
+    """One adaptation step for one task: phi = theta - alpha * gradient.
+
+    `meta.step` holds one step size alpha for every single weight; a
+    parameter without one is left as it is. Differentiable: the outer
+    gradient flows through theta, through alpha and through the gradient.
+    """
+    g = grad(lambda p: inner_loss(policy, p, data, max_ratio))(meta.params)
+    return {k: p - meta.step[k] * g[k] if k in meta.step else p
+            for k, p in meta.params.items()}
+
+
+def adapt_steps(policy, meta: Meta, batches: list[Batch],
+                max_ratio: float = 20.0) -> list[Params]:
+    """[theta, phi_1, ..., phi_K] of one task, one step a batch."""
+    path = [meta.params]
+    for data in batches:
+        now = Meta(path[-1], meta.step)
+        path.append(inner_update(policy, now, data, max_ratio))
+    return path
+
+
+def init_steps(params: Params, size: float, adapt: str = "all") -> Params:
+    """Step sizes that all begin at `size`: for every weight ("all"), or for
+    the bias transformation alone ("z").
+    """
+    if adapt not in ("all", "z"):
+        raise ValueError(f"adapt is {adapt!r}, must be 'all' or 'z'")
+    keys = params if adapt == "all" else ["z"]
+    return {k: torch.full_like(params[k], size) for k in keys}
+
+
+class Gradient(NamedTuple):
+    """What `act` and `adapt` of every gradient method work on."""
+
+    policy: object
+    meta: Meta
+    gamma: float
+    lam: float
+
+
+class GradientCarry(NamedTuple):
+    params: Params  # each [N, ...]
+
+
+def start(state, n: int) -> GradientCarry:
+    """n fresh tasks, all at the meta-learned initial parameters."""
+    return GradientCarry(expand(detach(state.learner.meta.params), n))
+
+
+def adapt(state, carry: GradientCarry, episodes: Episodes) -> GradientCarry:
+    """One inner step for each task, from episodes that `carry` rolled out."""
+    g = state.learner
+    data = batch(episodes, advantages(episodes, gamma=g.gamma, lam=g.lam))
+    step = detach(g.meta.step)
+
+    def one(params, data):
+        return inner_update(g.policy, Meta(params, step), data)
+    return GradientCarry(detach(vmap(one)(carry.params, data)))
+
+
+def act(state, carry: GradientCarry, obs: Tensor, prev, noise: Tensor):
+    """Sample from each task's own policy: (act, logp, carry)."""
+    del prev  # a memoryless policy
+    a, logp = state.learner.policy.act(carry.params, obs, noise)
+    return a, logp, carry

@@ -1,0 +1,106 @@
+"""Policies: pure functions of (parameters, observations).
+
+Weights multiply from the right and every parameter may carry leading axes,
+so the same code runs one task (W [I, H], obs [B, O]) and many at once
+(W [N, I, H], obs [N, B, O]), with or without `torch.func.vmap`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .types import Params
+
+LOG_2PI = math.log(2 * math.pi)
+MIN_LOG_STD = math.log(1e-6)  # the floor of the released code
+
+
+class GaussianMLP:
+    """A diagonal Gaussian over actions: mean from an MLP, one free log
+    standard deviation an action dimension.
+
+    Beside the observation, the first layer sees `z`, a learned vector that
+    does not depend on the state: the bias transformation. A gradient step
+    can move z, and with it every bias of the first layer along directions
+    that meta-training chose (Finn et al. 2017, one-shot imitation).
+    """
+
+    def __init__(self, obs_dim: int, act_dim: int, *,
+                 hidden: Sequence[int] = (100, 100), z_dim: int = 4,
+                 mid=0.0, scale=1.0, std: float = 1.0):
+        """obs_dim O, act_dim A; mid, scale [O] normalise observations;
+        std: the initial standard deviation of every action dimension.
+        """
+        self.obs_dim, self.act_dim = obs_dim, act_dim
+        self.hidden, self.z_dim, self.std = tuple(hidden), z_dim, std
+        self.mid = torch.as_tensor(mid, dtype=torch.float32)
+        self.scale = torch.as_tensor(scale, dtype=torch.float32)
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Xavier-uniform weights, zero biases, z = 0, log_std = log(std)."""
+        sizes = [self.obs_dim + self.z_dim, *self.hidden, self.act_dim]
+        params: Params = {}
+        for i, (fan_in, fan_out) in enumerate(
+                zip(sizes[:-1], sizes[1:], strict=True)):
+            bound = math.sqrt(6 / (fan_in + fan_out))
+            w = rng.uniform(-bound, bound, (fan_in, fan_out))
+            params[f"W{i}"] = torch.as_tensor(w, dtype=torch.float32)
+            params[f"b{i}"] = torch.zeros(fan_out)
+        params["z"] = torch.zeros(self.z_dim)
+        params["log_std"] = torch.full((self.act_dim,), math.log(self.std))
+        return params
+
+    def mean(self, params: Params, obs: Tensor) -> Tensor:
+        """The mean action [..., B, A] at obs [..., B, O]."""
+        if obs.shape[-1] != self.obs_dim:
+            raise ValueError(f"the policy sees {self.obs_dim} numbers, the "
+                             f"observations have {obs.shape[-1]}")
+        x = (obs - self.mid.to(obs)) / self.scale.to(obs)
+        z = params["z"].unsqueeze(-2).expand(*obs.shape[:-1], self.z_dim)
+        x = torch.cat([x, z], -1)
+        last = len(self.hidden)
+        for i in range(last + 1):
+            x = x @ params[f"W{i}"] + params[f"b{i}"].unsqueeze(-2)
+            x = torch.relu(x) if i < last else x
+        return x
+
+    def log_std(self, params: Params) -> Tensor:
+        """Log standard deviation [..., 1, A], not below log(1e-6)."""
+        return params["log_std"].unsqueeze(-2).clamp(min=MIN_LOG_STD)
+
+    def logp(self, params: Params, obs: Tensor, act: Tensor) -> Tensor:
+        """log pi(act | obs), [..., B]."""
+        return self._density(self.mean(params, obs),
+                             self.log_std(params), act)
+
+    def act(self, params: Params, obs: Tensor, noise: Tensor):
+        """(act, logp) for standard normal noise [..., B, A]; with zero
+        noise the act is the mean.
+        """
+        mean, log_std = self.mean(params, obs), self.log_std(params)
+        act = mean + log_std.exp() * noise
+        return act, self._density(mean, log_std, act)
+
+    @staticmethod
+    def _density(mean: Tensor, log_std: Tensor, act: Tensor) -> Tensor:
+        u = (act - mean) / log_std.exp()
+        return -(0.5 * u * u + log_std + 0.5 * LOG_2PI).sum(-1)
+
+    def kl(self, old: Params, new: Params, obs: Tensor) -> Tensor:
+        """KL(old || new) at each observation, [..., B]."""
+        m0, s0 = self.mean(old, obs), self.log_std(old)
+        m1, s1 = self.mean(new, obs), self.log_std(new)
+        ratio = (2 * (s0 - s1)).exp()
+        shift = ((m0 - m1) / s1.exp()) ** 2
+        return (s1 - s0 + 0.5 * (ratio + shift - 1)).sum(-1)
+
+
+def mlp_for(env, *, hidden=(100, 100), z_dim=4, std=1.0) -> GaussianMLP:
+    """The Gaussian MLP that fits an environment."""
+    return GaussianMLP(env.obs_dim, env.act_dim, hidden=hidden, z_dim=z_dim,
+                       mid=env.obs_mid, scale=env.obs_scale, std=std)

@@ -1,0 +1,62 @@
+"""The only loop that steps an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from .envs import Env
+from .types import Episodes, Tasks
+
+Carry = Any  # what a method remembers between steps; see evaluate.py
+
+
+@torch.no_grad()
+def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
+            episodes: int, rng: np.random.Generator,
+            noise: float = 1.0) -> tuple[Episodes, Carry]:
+    """Roll out E episodes of every task, all rows side by side.
+
+    act(carry, obs [N, E, O], prev, noise [N, E, A]) -> (act [N, E, A],
+    logp [N, E], carry), where prev = (act, rew [N, E]) of the step before.
+    noise scales the standard normal noise handed to `act`: 1 samples from
+    the policy, 0 takes its mean.
+
+    Returns the episodes and the last carry. Costs N * E * T steps.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes is {episodes}, must be 1 or more")
+    n, e, t_max = tasks.n, episodes, env.horizon
+    goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
+    state = env.reset(n * e)
+    prev = (torch.zeros(n, e, env.act_dim), torch.zeros(n, e))
+    out = Episodes(
+        obs=torch.empty(n, e, t_max, env.obs_dim),
+        act=torch.empty(n, e, t_max, env.act_dim),
+        rew=torch.empty(n, e, t_max), logp=torch.empty(n, e, t_max),
+        error=torch.empty(n, e, t_max))
+    for t in range(t_max):
+        obs = torch.from_numpy(env.observe(state)).view(n, e, -1)
+        eps = torch.zeros(n, e, env.act_dim) if noise == 0 else (
+            torch.from_numpy(noise * rng.standard_normal(
+                (n, e, env.act_dim), dtype=np.float32)))
+        a, logp, carry = act(carry, obs, prev, eps)
+        state, rew, error = env.step(
+            state, a.reshape(n * e, -1).double().numpy(), goal)
+        rew = torch.from_numpy(rew).float().view(n, e)
+        out.obs[:, :, t], out.act[:, :, t] = obs, a
+        out.rew[:, :, t], out.logp[:, :, t] = rew, logp
+        out.error[:, :, t] = torch.from_numpy(error).view(n, e)
+        prev = (a, rew)
+    return out, carry
+
+
+def expert_act(expert: Callable, tasks: Tasks) -> Callable:
+    """The `act` of an expert (tasks, obs) -> act; noise is added to it."""
+    def act(carry, obs, prev, noise):
+        a = expert(tasks, obs)
+        return a + noise, torch.zeros(a.shape[:2]), carry
+    return act
