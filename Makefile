@@ -29,6 +29,7 @@ help:
 	@echo "make clean   remove _build and caches (keeps $(VENV))"
 
 env: $(PKG)
+	@:
 
 $(REQ):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,7 +62,7 @@ lint: env
 
 # Goes on after a failure, so that one run shows all that is wrong.
 test: env
-	@mkdir -p _build; failed=0; summary=""; \
+	@mkdir -p _build; failed=0; summary=""; trap 'exit 130' INT TERM; \
 	phase() { \
 	  local title="[$$1/4] $$2" start=$$SECONDS result=ok note=""; \
 	  shift 2; echo; echo "$$title"; \
@@ -77,8 +78,7 @@ test: env
 	phase 2 "pytest" tests; \
 	if phase 3 "notebooks, fast" $(BIN)/python book/build.py run --fast; \
 	then phase 4 "site, strict" $(BIN)/python book/build.py site --strict; \
-	else summary+="[4/4] site, strict         not run: a notebook failed"; \
-	  summary+=$$'\n'; fi; \
+	else summary+="[4/4] site, strict         not run"$$'\n'; fi; \
 	echo; printf '%s' "$$summary"; \
 	if ((failed)); then echo "make test: FAILED"; exit 1; fi; \
 	echo "make test: ok"

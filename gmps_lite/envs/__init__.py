@@ -1,15 +1,20 @@
-"""The environments, by name."""
+"""The environments, by name, and their registration with Gymnasium."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import gymnasium
+
 from ..types import lookup
+from .ant import Ant, AntSparse
 from .core import Env, MujocoEnv, Split, Step
+from .door import Door
 from .point import Point, PointSparse
 from .push import Push, PushSparse
 
-ENVS = {cls.name: cls for cls in (Point, PointSparse, Push, PushSparse)}
+ENVS = {cls.name: cls for cls in (
+    Point, PointSparse, Ant, AntSparse, Push, PushSparse, Door)}
 
 
 @lru_cache(maxsize=16)
@@ -21,4 +26,19 @@ def make(name: str, threads: int | None = None) -> Env:
     return lookup("environment", name, ENVS)(threads)
 
 
-__all__ = ["ENVS", "Env", "MujocoEnv", "Split", "Step", "make"]
+def gym_id(name: str) -> str:
+    """The Gymnasium id of an environment: ant-sparse is
+    gmps_lite/AntSparse-v0.
+    """
+    return f"gmps_lite/{name.title().replace('-', '')}-v0"
+
+
+for _name, _cls in ENVS.items():
+    if gym_id(_name) not in gymnasium.registry:
+        gymnasium.register(
+            gym_id(_name), entry_point="gmps_lite.envs.gym:TaskEnv",
+            vector_entry_point="gmps_lite.envs.gym:TaskVectorEnv",
+            max_episode_steps=_cls.horizon, kwargs={"name": _name})
+
+
+__all__ = ["ENVS", "Env", "MujocoEnv", "Split", "Step", "gym_id", "make"]

@@ -14,13 +14,22 @@ import os
 from importlib import resources
 from typing import NamedTuple
 
-import mujoco
 import numpy as np
 import torch
-from mujoco import rollout
 from numpy import ndarray
 
 from ..types import Tasks
+
+try:
+    import mujoco
+except (AttributeError, ImportError, RuntimeError):
+    # MUJOCO_GL names an OpenGL that is not there. Physics needs none.
+    _wish = os.environ.pop("MUJOCO_GL", None)
+    if _wish is None:
+        raise
+    import mujoco
+    os.environ["MUJOCO_GL"] = _wish
+from mujoco import rollout
 
 FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
 CTRL = mujoco.mjtState.mjSTATE_CTRL
@@ -111,14 +120,27 @@ class Env:
 
     def step(self, state: ndarray, act: ndarray, goal: ndarray) -> Step:
         """One control step of R rows; actions are clipped to [-1, 1]."""
-        if act.shape != (len(state), self.act_dim):
-            raise ValueError(f"{self.name}: actions have shape "
-                             f"{act.shape}, expected "
-                             f"{(len(state), self.act_dim)}")
+        self.check("actions", act, (len(state), self.act_dim))
+        self.check("goals", goal, (len(state), self.goal_dim))
         act = np.clip(act, -1.0, 1.0)
         nxt = self.dynamics(state, act)
         rew = self.reward(state, act, nxt, goal)
         return Step(nxt, rew, self.error(nxt, goal))
+
+    @property
+    def goal_dim(self) -> int:
+        """G, how many numbers make a goal."""
+        return self.splits["train"].tasks.goal.shape[1]
+
+    def check(self, what: str, rows: ndarray, shape: tuple) -> None:
+        """Raise a ValueError unless rows are finite and of this shape."""
+        if rows.shape != shape:
+            raise ValueError(f"{self.name}: {what} have shape {rows.shape}, "
+                             f"expected {shape}")
+        if not np.isfinite(rows).all():
+            bad = int((~np.isfinite(rows)).any(-1).sum())
+            raise ValueError(f"{self.name}: {what} are not finite in {bad} "
+                             f"of {len(rows)} rows")
 
 
 class MujocoEnv(Env):
@@ -130,6 +152,7 @@ class MujocoEnv(Env):
     xml: str  # file name beside this module
     frame_skip: int  # physics steps of one control step
     extra = 0
+    camera = "top"  # in the XML, from which pictures are taken
 
     def __init__(self, threads: int | None = None):
         """threads: size of the physics pool; None takes every core,
@@ -169,12 +192,16 @@ class MujocoEnv(Env):
         n, skip = len(state), self.frame_skip
         if len(self.models) != n:
             self.models = [self.model] * n
-        first = np.ascontiguousarray(state[:, :self.size])
-        ctrl = np.repeat(control[:, None], skip, 1).astype(np.float64)
-        out = np.empty((n, skip, self.size))
-        sensors = np.empty((n, skip, self.model.nsensordata))
+        first = np.ascontiguousarray(state[:, :self.size], np.float64)
+        ctrl = np.repeat(control[:, None], skip, 1)
+        ctrl = ctrl.astype(np.float64, copy=False)
+        out = np.empty((n, skip, self.size))  # fresh: rows are the caller's
         # Checks are skipped for speed: the shapes were made just above.
         self.pool.rollout(
             self.models, self.data, first, ctrl, control_spec=CTRL.value,
-            skip_checks=True, nstep=skip, state=out, sensordata=sensors)
+            skip_checks=True, nstep=skip, state=out)
         return out[:, -1]
+
+    def marker(self, goal: ndarray) -> ndarray:
+        """Where the goal [G] is drawn, [3] in metres."""
+        raise NotImplementedError

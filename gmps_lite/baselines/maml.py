@@ -1,0 +1,146 @@
+"""MAML with a TRPO outer step: reinforcement learning inside and outside.
+
+Finn, Abbeel, Levine, ICML 2017. The outer step needs fresh episodes of the
+adapted policies every time, which is what makes it expensive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+from torch.func import vmap
+
+from ..advantages import advantages
+from ..envs import Env
+from ..inner import (
+    Gradient,
+    act,
+    adapt,
+    init_steps,
+    inner_update,
+    start,
+)
+from ..policies import mlp_for
+from ..rollout import rollout
+from ..trpo import trpo_step
+from ..types import Batch, Episodes, Meta, Params, Tasks, batch
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every number of the method; sources as in `gmps.Config`."""
+
+    iterations: int = 100
+    """Outer steps."""
+    episodes: int = 20
+    """E, episodes a task before and after adaptation [code: 20 to 50]."""
+    step_size: float = 0.1
+    """Where the inner step sizes begin [ProMP release]."""
+    learn_steps: bool = True
+    """Learn the step sizes with the rest, as the GMPS release does."""
+    adapt: str = "all"
+    """What the inner step moves: "all" or the bias transformation "z"."""
+    max_kl: float = 0.01
+    """Trust region of the outer step [code]."""
+    cg_steps: int = 10
+    """Conjugate-gradient steps [code]."""
+    damping: float = 1e-5
+    """Added to the Fisher matrix [ours; ProMP has 0]."""
+    gamma: float = 0.99
+    """Discount [code]."""
+    lam: float = 1.0
+    """GAE's lambda [code]."""
+    hidden: tuple[int, ...] = (100, 100)
+    """Hidden layers [code]."""
+    z_dim: int = 4
+    """Size of the bias transformation [code: 2 or 4]."""
+    std: float = 1.0
+    """Initial standard deviation of every action dimension [code]."""
+
+
+PRESETS = {
+    "point": Config(hidden=(32, 32), std=0.5, iterations=60),
+    "push": Config(std=0.4),
+}
+
+
+class State(NamedTuple):
+    learner: Gradient
+
+
+def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
+    """Fresh parameters."""
+    policy = mlp_for(env, hidden=cfg.hidden, z_dim=cfg.z_dim, std=cfg.std)
+    params = policy.init(rng)
+    meta = Meta(params, init_steps(params, cfg.step_size, cfg.adapt))
+    return State(Gradient(policy, meta, cfg.gamma, cfg.lam))
+
+
+def surrogate(policy, meta: Meta, before: Batch, after: Batch) -> Tensor:
+    """Minus the importance-weighted advantage of the adapted policies,
+    mean over tasks; before, after: [N, B, .].
+    """
+    def one(before, after):
+        phi = inner_update(policy, meta, before)
+        logp = policy.logp(phi, after.obs, after.act)
+        return -((logp - after.logp).exp() * after.adv).mean()
+    return vmap(one)(before, after).mean()
+
+
+def mean_kl(policy, old: Params, meta: Meta, before: Batch,
+            after: Batch) -> Tensor:
+    """How far the adapted policies move from `old` [N, ...]: mean
+    KL(old || new) over the states they visited.
+    """
+    def one(old, before, after):
+        phi = inner_update(policy, meta, before)
+        return policy.kl(old, phi, after.obs).mean()
+    return vmap(one)(old, before, after).mean()
+
+
+def update(state: State, cfg: Config, env: Env, tasks: Tasks,
+           rng: np.random.Generator) -> tuple[State, dict]:
+    """One outer step: roll out, adapt, roll out again, TRPO."""
+    learner = state.learner
+    policy, meta = learner.policy, learner.meta
+    roll = partial(rollout, env, tasks, partial(act, state), rng=rng,
+                   episodes=cfg.episodes)
+
+    def heap(e: Episodes) -> Batch:
+        return batch(e, advantages(e, gamma=cfg.gamma, lam=cfg.lam))
+
+    first, carry = roll(start(state, tasks.n))
+    carry = adapt(state, carry, first)
+    second, _ = roll(carry)
+    before, after = heap(first), heap(second)
+
+    flat = _join(meta) if cfg.learn_steps else dict(meta.params)
+    new, info = trpo_step(
+        flat,
+        lambda x: surrogate(policy, _split(x, meta), before, after),
+        lambda x: mean_kl(policy, carry.params, _split(x, meta), before,
+                          after),
+        max_kl=cfg.max_kl, cg_steps=cfg.cg_steps, damping=cfg.damping)
+    metrics = info | {
+        "ret_pre": float(first.ret.mean()),
+        "ret_post": float(second.ret.mean()),
+        "error_post": float(second.error[..., -1].mean()),
+        "steps_pre": first.steps, "steps_post": second.steps}
+    return State(learner._replace(meta=_split(new, meta))), metrics
+
+
+def _join(meta: Meta) -> Params:
+    return meta.params | {f"step.{k}": v for k, v in meta.step.items()}
+
+
+def _split(flat: Params, like: Meta) -> Meta:
+    return Meta({k: flat[k] for k in like.params},
+                {k: flat.get(f"step.{k}", v) for k, v in like.step.items()})
+
+
+__all__ = ["PRESETS", "Config", "State", "act", "adapt", "init", "start",
+           "update"]
