@@ -20,13 +20,14 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types log checkpoint",
-    "envs policies",
+    "types checkpoint",
+    "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",
     "gmps baselines",
-    "train plots methods",
-    "cli book bench exercises __init__ __main__",
+    "train plots exercises",
+    "book bench",
+    "cli __init__ __main__",
 ]
 FLOOR = {name: i for i, row in enumerate(FLOORS) for name in row.split()}
 SIDEWAYS = {"envs", "baselines", "exercises"}  # folders that are one module

@@ -85,6 +85,7 @@ class Env:
 
     name: str
     horizon: int  # T, control steps of every episode
+    state_dim: int  # S
     obs_dim: int  # O
     act_dim: int  # A; actions live in [-1, 1]
     dt: float  # seconds of one control step
@@ -120,8 +121,10 @@ class Env:
 
     def step(self, state: ndarray, act: ndarray, goal: ndarray) -> Step:
         """One control step of R rows; actions are clipped to [-1, 1]."""
-        self.check("actions", act, (len(state), self.act_dim))
-        self.check("goals", goal, (len(state), self.goal_dim))
+        n = max(1, len(state))
+        self.check("states", state, (n, self.state_dim))
+        self.check("actions", act, (n, self.act_dim))
+        self.check("goals", goal, (n, self.goal_dim))
         act = np.clip(act, -1.0, 1.0)
         nxt = self.dynamics(state, act)
         rew = self.reward(state, act, nxt, goal)
@@ -167,6 +170,7 @@ class MujocoEnv(Env):
         self.model = mujoco.MjModel.from_xml_string(path.read_text())
         self.dt = self.model.opt.timestep * self.frame_skip
         self.size = mujoco.mj_stateSize(self.model, FULL)
+        self.state_dim = self.size + self.extra
         nq, nv = self.model.nq, self.model.nv
         self.qpos = slice(1, 1 + nq)
         self.qvel = slice(1 + nq, 1 + nq + nv)

@@ -27,7 +27,7 @@ class Point(Env):
     """Reward: minus the distance to the goal, in metres."""
 
     name = "point"
-    horizon, obs_dim, act_dim, dt = 20, 2, 2, 0.1
+    horizon, state_dim, obs_dim, act_dim, dt = 20, 2, 2, 2, 0.1
     tolerance = 0.2
     obs_mid, obs_scale = np.zeros(2), np.full(2, 0.5)
 

@@ -1,0 +1,133 @@
+"""What chapters call: set-up, showing code, checking exercises, stored
+results, and the stamp at the end of a run.
+"""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import json
+import os
+import resource
+import time
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import plots
+from .checkpoint import versions
+from .exercises import check
+from .log import Log
+from .train import Run, restore
+
+CHAPTERS = ["Watch", "Tasks", "Policy", "Inner step", "MAML", "Imitation",
+            "GMPS"]
+_began = time.perf_counter()
+
+
+def setup() -> None:
+    """One torch thread, the figure style, and a line of versions."""
+    global _began
+    _began = time.perf_counter()
+    # A second thread spins on small networks and slows everything down.
+    torch.set_num_threads(1)
+    plots.style()
+    print(" · ".join(f"{k} {v}" for k, v in versions().items()))
+
+
+def show(thing) -> None:
+    """Print the source of a function or class of the package."""
+    source = inspect.getsource(thing).rstrip()
+    path = Path(inspect.getsourcefile(thing))
+    where = "/".join(path.parts[path.parts.index("gmps_lite"):]) \
+        if "gmps_lite" in path.parts else path.name
+    try:
+        from IPython.display import Code, display
+        print(f"# {where}")
+        display(Code(source, language="python"))
+    except ImportError:
+        print(f"# {where}\n{source}")
+
+
+def chapter_map(today: int) -> plots.Figure:
+    """The map that every chapter opens with, today's box in bold."""
+    return plots.chapter_map(CHAPTERS, today)
+
+
+def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
+    """Stored results: columns by name, and where they come from (command,
+    config, seeds, commit, minutes, hardware). Text columns stay text.
+    """
+    folder = resources.files("gmps_lite").joinpath("results")
+    path = folder.joinpath(f"{name}.csv")
+    if not path.is_file():
+        have = sorted(p.name[:-4] for p in folder.iterdir()
+                      if p.name.endswith(".csv"))
+        raise ValueError(f"no results called {name!r}; there are "
+                         f"{', '.join(have) or 'none'}")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    columns: dict[str, np.ndarray] = {}
+    for key in rows[0]:
+        values = [row[key] for row in rows]
+        try:
+            columns[key] = np.array([float(v or "nan") for v in values])
+        except ValueError:
+            columns[key] = np.array(values)
+    record = json.loads(folder.joinpath(f"{name}.json").read_text())
+    return columns, record
+
+
+def label(record: dict) -> str:
+    """One line of provenance for a figure or a table."""
+    seeds = record["seeds"]
+    return (f"{record['method']} on {record['env']}: {len(seeds)} seeds, "
+            f"{record['minutes']:.0f} min in all on {record['hardware']}, "
+            f"commit {record['commit'][:7]}")
+
+
+def pretrained(name: str) -> Run:
+    """A trained method that ships with the package."""
+    folder = resources.files("gmps_lite").joinpath("pretrained")
+    with resources.as_file(folder.joinpath(f"{name}.safetensors")) as path:
+        return restore(path)
+
+
+def keep(name: str, env: str, seed: int, config: dict,
+         rows: list[dict]) -> None:
+    """Write an experiment's rows as a run folder that `gmps collect` reads,
+    if the variable GMPS_LITE_KEEP names a folder; otherwise do nothing.
+    This is how a chapter's stored results are made: by its own cells.
+    """
+    if folder := os.environ.get("GMPS_LITE_KEEP"):
+        about = {"method": name, "env": env, "seed": seed, "config": config}
+        log = Log(Path(folder) / f"{name}-s{seed}", about)
+        for row in rows:
+            log.add(row)
+
+
+def stamp(*, seed: int, steps: int) -> None:
+    """The last line of a chapter: what ran, how long, what it cost.
+
+    seed: the chapter's SEED; steps: environment steps that it took.
+    """
+    seconds = time.perf_counter() - _began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(" · ".join(f"{k} {v}" for k, v in versions().items()))
+    print(f"gmps_lite {package_version()} · seed {seed} · "
+          f"{seconds:.0f} s · {steps:,} environment steps · "
+          f"{peak:.0f} MB · {os.cpu_count()} cores")
+
+
+def package_version() -> str:
+    """The installed version; it ends in the commit."""
+    from importlib.metadata import PackageNotFoundError, version
+    try:
+        return version("gmps-lite")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+__all__ = ["chapter_map", "check", "keep", "label", "pretrained",
+           "results", "setup", "show", "stamp"]

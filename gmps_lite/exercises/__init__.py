@@ -1,0 +1,79 @@
+"""Self-checking exercises.
+
+A checker looks at properties of an answer and stops at the first that
+fails, with a sentence that helps and reveals nothing. Whatever was handed
+in, `check` hands back something that works, so that the notebook goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from ..types import lookup
+
+Checker = Callable[[Any], Iterator[tuple[bool, str]]]
+
+
+class Exercise(NamedTuple):
+    checker: Checker
+    answer: Any  # what `check` hands back when the answer does not hold
+
+
+EXERCISES: dict[str, Exercise] = {}
+
+
+def exercise(name: str, answer: Any) -> Callable[[Checker], Checker]:
+    """Register a checker: a generator of (holds, sentence if it does not).
+
+    answer: the reference, used only so that the notebook can go on.
+    """
+    def register(checker: Checker) -> Checker:
+        if name in EXERCISES:
+            raise ValueError(f"exercise {name} is registered twice")
+        EXERCISES[name] = Exercise(checker, answer)
+        return checker
+    return register
+
+
+def verdict(name: str, answer: Any) -> tuple[bool, str]:
+    """(holds, sentence) for an answer to the exercise called `name`."""
+    item = lookup("exercise", name, EXERCISES)
+    try:
+        if answer is None or answer is ...:
+            raise NotImplementedError
+        for holds, sentence in item.checker(answer):
+            if not holds:
+                return False, f"{name}: not yet. {sentence}"
+    except NotImplementedError:
+        return False, (f"{name}: nothing here yet. Fill in the stub; the "
+                       "hints below help.")
+    except Exception as error:  # any error of the reader's own code
+        return False, (f"{name}: not yet. Your answer raised "
+                       f"{type(error).__name__}: {error}")
+    return True, f"{name}: correct."
+
+
+def check(name: str, answer: Any) -> Any:
+    """Say whether an answer holds, and hand back one that works: yours if
+    it is correct, else the book's, so that later cells run either way.
+    """
+    holds, sentence = verdict(name, answer)
+    print(sentence)
+    return answer if holds else EXERCISES[name].answer
+
+
+def close(a: Any, b: Any, tol: float = 1e-5) -> bool:
+    """Whether two tensors (or numbers) have one shape and agree to tol."""
+    import torch
+    a, b = torch.as_tensor(a), torch.as_tensor(b)
+    return a.shape == b.shape and bool(
+        torch.allclose(a.double(), b.double(), atol=tol, rtol=tol))
+
+
+for _chapter in range(7):
+    try:
+        import_module(f"{__name__}.ch{_chapter:02d}")
+    except ModuleNotFoundError:  # pragma: no cover - being written
+        pass

@@ -1,0 +1,133 @@
+"""Figures. Series differ by dash and marker as well as by colour, and the
+background is opaque, so that they read in print and in dark mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from scipy import stats
+
+# Okabe and Ito's colours, which people with any colour vision tell apart.
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+          "#555555"]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+
+
+def style() -> None:
+    """The book's figure style."""
+    plt.rcParams.update({
+        "figure.figsize": (6.4, 3.6), "figure.dpi": 110,
+        "figure.facecolor": "white", "axes.facecolor": "white",
+        "savefig.facecolor": "white", "figure.constrained_layout.use": True,
+        "axes.spines.top": False, "axes.spines.right": False,
+        "axes.grid": True, "grid.alpha": 0.25, "font.size": 10,
+        "axes.titlesize": 11, "axes.titlelocation": "left",
+        "legend.frameon": False, "lines.linewidth": 1.8,
+        "lines.markersize": 5,
+        "axes.prop_cycle": plt.cycler(color=COLORS) + plt.cycler(
+            linestyle=DASHES)})
+
+
+def look(i: int) -> dict:
+    """Colour, dash and marker of series i."""
+    i %= len(COLORS)
+    return {"color": COLORS[i], "linestyle": DASHES[i], "marker": MARKERS[i]}
+
+
+def interval(values: np.ndarray, seed: int = 0):
+    """(middle, low, high) over the first axis: the interquartile mean and
+    its 95 % bootstrap interval across seeds. With fewer than 5 seeds the
+    trimmed mean is the plain mean; one seed has no interval.
+    """
+    values = np.asarray(values, dtype=float)
+
+    def iqm(x, axis=0):
+        return stats.trim_mean(x, 0.25, axis=axis)
+    mid = iqm(values)
+    if len(values) < 2:
+        return mid, mid, mid
+    ci = stats.bootstrap(
+        (values,), iqm, axis=0, n_resamples=2000, method="percentile",
+        rng=np.random.default_rng(seed)).confidence_interval
+    return mid, ci.low, ci.high
+
+
+def band(ax: Axes, x, values, i: int = 0, label: str = "") -> None:
+    """One series with its interval; values [seeds, len(x)]."""
+    mid, low, high = interval(values)
+    ax.plot(x, mid, label=label, **look(i))
+    ax.fill_between(x, low, high, color=COLORS[i % len(COLORS)], alpha=0.18,
+                    linewidth=0)
+
+
+def by_seed(columns: dict[str, np.ndarray], key: str) -> np.ndarray:
+    """A column of stored results as [seeds, iterations]."""
+    seeds = np.unique(columns["seed"])
+    rows = [columns[key][columns["seed"] == s] for s in seeds]
+    short = min(map(len, rows))
+    return np.stack([row[:short] for row in rows])
+
+
+def learning_curve(ax: Axes, columns: dict[str, np.ndarray], key: str,
+                   i: int = 0, label: str = "") -> None:
+    """A metric over all environment steps, with its interval."""
+    steps = by_seed(columns, "total_steps").mean(0)
+    band(ax, steps, by_seed(columns, key), i, label)
+    ax.set_xlabel("environment steps (experts included)")
+
+
+def adaptation_curve(ax: Axes, values, i: int = 0, label: str = "") -> None:
+    """A metric after 0..K gradient steps; values [seeds or tasks, K+1]."""
+    values = np.asarray(values, dtype=float)
+    x = np.arange(values.shape[1])
+    band(ax, x, values, i, label)
+    ax.set_xticks(x)
+    ax.set_xlabel("gradient steps on the new task")
+
+
+def trajectories(ax: Axes, paths, goals, *, title: str = "",
+                 ring: float | None = None) -> None:
+    """Top view of paths [N, T, 2] and their goals [N, 2]: path i and goal i
+    share a colour and a marker.
+    """
+    paths, goals = np.asarray(paths), np.asarray(goals)
+    for i, (path, goal) in enumerate(zip(paths, goals, strict=True)):
+        c, m = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+        ax.plot(*path.T, color=c, linestyle="-", linewidth=1.3, alpha=0.85)
+        ax.plot(*path[-1], marker=".", color=c)
+        ax.plot(*goal, marker=m, color=c, markersize=8, linestyle="none",
+                markerfacecolor="none", markeredgewidth=1.8)
+    if ring is not None:
+        ax.add_patch(plt.Circle((0, 0), ring, fill=False, color="0.75"))
+    ax.set_aspect("equal")
+    ax.set_title(title)
+    ax.set_xlabel("x (m)")
+    ax.set_ylabel("y (m)")
+
+
+def chapter_map(names: Sequence[str], today: int) -> Figure:
+    """A row of boxes, one a chapter; today's is filled and bold."""
+    fig, ax = plt.subplots(figsize=(6.8, 0.8))
+    ax.set_axis_off()
+    ax.set_xlim(0, len(names))
+    ax.set_ylim(0, 1)
+    for i, name in enumerate(names):
+        now = i == today
+        ax.add_patch(FancyBboxPatch(
+            (i + 0.08, 0.2), 0.8, 0.6, boxstyle="round,pad=0.02",
+            facecolor=COLORS[0] if now else "#f2f2f2",
+            edgecolor=COLORS[0] if i <= today else "#bbbbbb"))
+        ax.text(i + 0.48, 0.5, f"{i}\n{name}", ha="center", va="center",
+                fontsize=8, weight="bold" if now else "normal",
+                color="white" if now else "black")
+        if i + 1 < len(names):
+            ax.annotate("", (i + 1.06, 0.5), (i + 0.9, 0.5),
+                        arrowprops={"arrowstyle": "->", "color": "0.5"})
+    return fig
