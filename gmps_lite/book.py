@@ -4,22 +4,20 @@ results, and the stamp at the end of a run.
 
 from __future__ import annotations
 
-import csv
 import inspect
-import json
 import os
 import resource
 import time
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from . import plots
 from .checkpoint import versions
 from .exercises import check
 from .log import Log
+from .results import label, results
 from .train import Run, restore
 
 CHAPTERS = ["Watch", "Tasks", "Policy", "Inner step", "MAML", "Imitation",
@@ -54,37 +52,6 @@ def show(thing) -> None:
 def chapter_map(today: int) -> plots.Figure:
     """The map that every chapter opens with, today's box in bold."""
     return plots.chapter_map(CHAPTERS, today)
-
-
-def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
-    """Stored results: columns by name, and where they come from (command,
-    config, seeds, commit, minutes, hardware). Text columns stay text.
-    """
-    folder = resources.files("gmps_lite").joinpath("results")
-    path = folder.joinpath(f"{name}.csv")
-    if not path.is_file():
-        have = sorted(p.name[:-4] for p in folder.iterdir()
-                      if p.name.endswith(".csv"))
-        raise ValueError(f"no results called {name!r}; there are "
-                         f"{', '.join(have) or 'none'}")
-    rows = list(csv.DictReader(path.read_text().splitlines()))
-    columns: dict[str, np.ndarray] = {}
-    for key in rows[0]:
-        values = [row[key] for row in rows]
-        try:
-            columns[key] = np.array([float(v or "nan") for v in values])
-        except ValueError:
-            columns[key] = np.array(values)
-    record = json.loads(folder.joinpath(f"{name}.json").read_text())
-    return columns, record
-
-
-def label(record: dict) -> str:
-    """One line of provenance for a figure or a table."""
-    seeds = record["seeds"]
-    return (f"{record['method']} on {record['env']}: {len(seeds)} seeds, "
-            f"{record['minutes']:.0f} min in all on {record['hardware']}, "
-            f"commit {record['commit'][:7]}")
 
 
 def pretrained(name: str) -> Run:

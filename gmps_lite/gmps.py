@@ -206,5 +206,5 @@ def draw(data: Batch, m: int, rng: np.random.Generator) -> Batch:
     return Batch(*(x[:, index] for x in data))
 
 
-__all__ = ["PRESETS", "Config", "State", "act", "adapt", "init", "outer_loss", "start",
-           "update"]
+__all__ = ["PRESETS", "Config", "State", "act", "adapt", "init",
+           "outer_loss", "start", "update"]

@@ -111,7 +111,7 @@ def lookup(kind: str, name: str, table: dict) -> Any:
     """`table[name]`, or an error that lists what is allowed."""
     if name in table:
         return table[name]
-    near = get_close_matches(name, table, n=1)
+    near = get_close_matches(str(name), table, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"unknown {kind} {name!r}{hint} Allowed: "
                    f"{', '.join(sorted(table))}")

@@ -1,6 +1,7 @@
 """Every environment passes one suite; then what is particular to each."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -144,6 +145,25 @@ def test_sampling_tasks(env):
         split[[0, 77]]
     with pytest.raises(ValueError, match=r"task \[-1\] is outside"):
         split[-1]
+    for wrong in ([True] * len(split), 1.0, "a", []):
+        with pytest.raises(ValueError, match="are chosen by ints, got"):
+            split[wrong]
+
+
+def test_copies_play_the_same(env):
+    goal, act = goals(env.splits["train"][[3]]), noise(env, 1, steps=10)
+    copied = pickle.loads(pickle.dumps(env))
+    for a, b in zip(play(env, act, goal), play(copied, act, goal)):
+        assert np.array_equal(a, b)
+
+
+def test_tensors_lists_and_other_numbers_do(env):
+    tasks, act = env.splits["train"][[3]], np.ones((1, env.act_dim))
+    plain = env.step(env.reset(1), act, goals(tasks))
+    other = env.step(torch.tensor(env.reset(1)), act.astype(int).tolist(),
+                     tasks.goal)
+    for a, b in zip(plain, other):
+        assert np.array_equal(a, b)
 
 
 def test_bad_input_is_named(env):

@@ -118,6 +118,7 @@ def test_seed_and_options_choose_the_task():
     ({"task": [1, 2]}, r"push: task is \[1, 2\]"),
     ({"split": "tset"}, r"unknown split 'tset'; did you mean 'test'"),
     ({"goal": [1.0]}, r"push: option 'goal' is \[1.0\], .*\(2,\)"),
+    ({"goal": "x"}, r"push: option 'goal' is 'x', expected finite"),
     ({"goal": [1.0, np.nan]}, r"push: option 'goal' is .* finite"),
     ({"goal": [0, 1], "task": 1}, r"'goal' stands alone"),
     ({"tsk": 1}, r"unknown reset options \['tsk'\].*'task'"),
@@ -231,6 +232,17 @@ def test_pictures_of_rows(gl):
     silent.reset()
     with pytest.raises(RuntimeError, match="render_mode='rgb_array'"):
         silent.render()
+
+
+def test_nothing_is_said_at_exit(gl):
+    code = """
+from gmps_lite.envs import make, render
+draw = render.painter(make("push", 0), 32)
+draw(make("push", 0).reset(1)[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("wish", ["disabled", "glfw", "nonsense"])

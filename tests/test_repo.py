@@ -25,7 +25,7 @@ FLOORS = [
     "rollout advantages",
     "inner demos sac trpo evaluate",
     "gmps baselines",
-    "train plots exercises",
+    "train plots exercises results",
     "book bench",
     "cli __init__ __main__",
 ]

@@ -56,7 +56,10 @@ class Split:
 
     def __getitem__(self, index) -> Tasks:
         """The tasks at `index`, an int or a list of ints in 0..len-1."""
-        index = np.atleast_1d(np.asarray(index, dtype=int))
+        index = np.atleast_1d(np.asarray(index))
+        if index.dtype.kind not in "iu" or index.ndim != 1:
+            raise ValueError(f"tasks of the split {self.name!r} are chosen "
+                             f"by ints, got {index.tolist()}")
         bad = index[(index < 0) | (index >= len(self))]
         if bad.size:
             raise ValueError(f"task {bad.tolist()} is outside the split "
@@ -121,6 +124,7 @@ class Env:
 
     def step(self, state: ndarray, act: ndarray, goal: ndarray) -> Step:
         """One control step of R rows; actions are clipped to [-1, 1]."""
+        state, act, goal = (np.asarray(x, float) for x in (state, act, goal))
         n = max(1, len(state))
         self.check("states", state, (n, self.state_dim))
         self.check("actions", act, (n, self.act_dim))
@@ -168,16 +172,22 @@ class MujocoEnv(Env):
             raise ValueError(f"threads is {threads}, must be 0 or more")
         path = resources.files(__package__).joinpath(self.xml)
         self.model = mujoco.MjModel.from_xml_string(path.read_text())
+        # A diverged row must be seen as such, not put back to the start.
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.dt = self.model.opt.timestep * self.frame_skip
         self.size = mujoco.mj_stateSize(self.model, FULL)
         self.state_dim = self.size + self.extra
         nq, nv = self.model.nq, self.model.nv
         self.qpos = slice(1, 1 + nq)
         self.qvel = slice(1 + nq, 1 + nq + nv)
-        self.pool = rollout.Rollout(nthread=threads)
+        self.threads, self.pool = threads, rollout.Rollout(nthread=threads)
         self.data = [mujoco.MjData(self.model)
                      for _ in range(max(1, threads))]
         self.models: list = []
+
+    def __reduce__(self):
+        # Nothing here changes: a copy is another one like it.
+        return type(self), (self.threads,)
 
     def column(self, joint: str) -> int:
         """The column of a joint's position in a state row."""

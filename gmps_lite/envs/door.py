@@ -7,11 +7,10 @@ and where the bar is, neither the angle of the door nor the target.
 
 Departures: the hand of `push`, its open side to the right, hooks the bar
 (there: a mocap body welded to an arm, with a two-finger gripper); the hinge
-has damping 10 (there: 100), with which the door follows the hand within
-4 mm and stops where the hand stops; the start of an earlier version of the
-code, moved to the middle, at the height of the handle; the handle has one
-arm, below; training and test angles take turns on an even grid (there: two
-random draws).
+has damping 10 (there: 100), so that the servos lag about 1 cm and the
+door stops where the hand stops; the hand starts at the height of the handle
+(as in an earlier version of that code); the handle has one arm, below;
+training and test angles take turns on an even grid (there: two lists).
 """
 
 from __future__ import annotations

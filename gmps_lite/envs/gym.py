@@ -65,7 +65,10 @@ class Rows:
                 raise ValueError(f"{name}: option 'goal' stands alone, got "
                                  f"{sorted(options)}")
             # Rounded like the goals of the splits.
-            goal = np.asarray(options["goal"], np.float32).astype(float)
+            try:
+                goal = np.asarray(options["goal"], np.float32).astype(float)
+            except (TypeError, ValueError):
+                goal = np.array(np.nan)
             shapes = (self.core.goal_dim,), (self.n, self.core.goal_dim)
             if goal.shape not in shapes or not np.isfinite(goal).all():
                 raise ValueError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from functools import lru_cache
 from importlib import import_module
 
@@ -42,6 +43,8 @@ def painter(env: Env, size: int = 240, camera: str | None = None):
 
     camera: a name in the XML (None: the environment's own choice).
     """
+    if size < 1:
+        raise ValueError(f"size is {size}, must be 1 pixel or more")
     if isinstance(env, MujocoEnv):
         return MujocoPainter(env, size, camera or env.camera)
     return PointPainter(size)
@@ -109,6 +112,9 @@ class MujocoPainter:
             mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self.mjr)
         self.rect = mujoco.MjrRect(0, 0, size, size)
         self.pixels = np.empty((size, size, 3), np.uint8)
+        self.close = weakref.finalize(self, free, self.gl, self.mjr)
+        # At exit EGL is gone before; OSMesa complains unless told.
+        self.close.atexit = gl.__module__ != "mujoco.egl"
 
     def __call__(self, state: ndarray, goal: ndarray | None = None):
         model, data = self.env.model, self.data
@@ -127,11 +133,12 @@ class MujocoPainter:
         mujoco.mjr_readPixels(self.pixels, None, self.rect, self.mjr)
         return self.pixels[::-1].copy()  # OpenGL counts rows from below
 
-    def close(self) -> None:
-        """Free the OpenGL context."""
-        self.gl.make_current()
-        self.mjr.free()
-        self.gl.free()
+
+def free(gl, mjr) -> None:
+    """Give back what a painter has taken of OpenGL."""
+    gl.make_current()
+    mjr.free()
+    gl.free()
 
 
 class PointPainter:

@@ -1,0 +1,184 @@
+"""The command `gmps`: train, evaluate, collect, export, plot, bench.
+
+examples:
+  gmps train gmps push --seed 0 --folder runs/push-s0
+  gmps train maml point --iterations 20 --episodes 40
+  gmps evaluate runs/push-s0/best.safetensors --steps 3
+  gmps collect push-gmps runs/push-s0 runs/push-s1
+  gmps plot push-gmps push-blind --key test_error_1 --out curve.png
+  gmps bench
+`gmps train METHOD ENV --help` lists every number of a method.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional
+
+from .log import say
+
+
+def train(args: list[str]) -> None:
+    """`gmps train METHOD ENV`: the flags are the method's Config fields."""
+    from .envs import ENVS
+    from .train import METHODS, config
+    from .train import train as run
+    if len(args) < 2 or args[0].startswith("-") or args[1].startswith("-"):
+        raise SystemExit("usage: gmps train METHOD ENV [flags]\n"
+                         f"  METHOD: {', '.join(METHODS)}\n"
+                         f"  ENV: {', '.join(ENVS)}\n"
+                         "`gmps train METHOD ENV --help` lists the flags.")
+    method, env = args[:2]
+    default = config(method, env)
+
+    def command(cfg=default, seed: int = 0, folder: Path | None = None,
+                eval_every: int = 1, eval_steps: int = 3,
+                threads: int = 1) -> None:
+        """Meta-train; the same call goes on after a stop.
+
+        Args:
+            cfg: the numbers of the method
+            seed: of every random number in the run
+            folder: where it writes; default runs/METHOD-ENV-sSEED
+            eval_every: evaluate on the test split every so many iterations
+            eval_steps: adaptation steps of that evaluation
+            threads: torch threads; more than one pays only on idle cores
+        """
+        import torch
+        torch.set_num_threads(threads)
+        where = folder or Path("runs") / f"{method}-{env}-s{seed}"
+        result = run(method, env, cfg, seed=seed, folder=where,
+                     eval_every=eval_every, eval_steps=eval_steps)
+        last = result.rows[-1]
+        say(f"{where}: {last['total_steps']:,.0f} environment steps, return "
+            f"on training tasks {last['ret_pre']:.1f} before and "
+            f"{last['ret_post']:.1f} after adaptation")
+
+    # tyro reads the flags off the Config that the first two words chose.
+    command.__annotations__["cfg"] = OmitArgPrefixes[type(default)]
+    tyro.cli(command, prog=f"gmps train {method} {env}", args=args[2:])
+
+
+def evaluate(checkpoint: Positional[Path], /, split: str = "test",
+             steps: int = 3, episodes: int | None = None,
+             seed: int = 0) -> None:
+    """Adapt a trained method to every task of a split and print the table.
+
+    Args:
+        checkpoint: a .safetensors file that `gmps train` wrote
+        split: train, test or extrapolation
+        steps: adaptation steps
+        episodes: episodes a step; default as in training
+        seed: of the exploration noise
+    """
+    import numpy as np
+
+    from .evaluate import evaluate as measure
+    from .evaluate import evaluate_expert
+    from .train import restore
+    from .types import lookup
+    run = restore(checkpoint)
+    tasks = lookup("split", split, run.env.splits).tasks
+    result = measure(run.method, run.state, run.env, tasks, steps=steps,
+                     episodes=episodes or run.cfg.episodes,
+                     rng=np.random.default_rng(seed))
+    print(f"{run.header['method']} on {run.env.name}, split {split}, "
+          f"{tasks.n} tasks, error in {run.env.unit}")
+    print(result.table())
+    print(f"{result.steps:,} environment steps spent on adapting")
+    if run.env.expert is not None:
+        best = evaluate_expert(run.env, tasks, run.env.expert)
+        print("analytic expert\n" + best.table())
+
+
+def collect(name: Positional[str], folders: Positional[list[Path]], /,
+            out: Path = Path("gmps_lite/results")) -> None:
+    """Gather runs that differ in the seed alone into results with a record.
+
+    Args:
+        name: of the results, for `results(name)` and `gmps plot`
+        folders: run folders
+        out: where NAME.csv and NAME.json go
+    """
+    from .results import gather
+    say(f"wrote {gather(name, folders, out)}")
+
+
+def export(checkpoint: Positional[Path], name: Positional[str], /,
+           out: Path = Path("gmps_lite/pretrained")) -> None:
+    """Make a checkpoint small enough to ship: no optimizer, one
+    demonstrated step a task.
+
+    Args:
+        checkpoint: a .safetensors file that `gmps train` wrote
+        name: what `pretrained(name)` will call it
+        out: where NAME.safetensors goes
+    """
+    from .results import slim
+    say(f"wrote {slim(checkpoint, out / f'{name}.safetensors')}")
+
+
+def plot(names: Positional[list[str]], /, key: str = "ret_post",
+         out: Path = Path("curve.png")) -> None:
+    """Draw stored results over environment steps, with intervals.
+
+    Args:
+        names: of stored results
+        key: which column
+        out: the picture
+    """
+    import matplotlib.pyplot as plt
+
+    from . import plots
+    from .results import results
+    plots.style()
+    fig, ax = plt.subplots()
+    for i, name in enumerate(names):
+        plots.learning_curve(ax, results(name)[0], key, i, name)
+    ax.set_ylabel(key)
+    ax.legend()
+    fig.savefig(out)
+    say(f"wrote {out}")
+
+
+def bench() -> None:
+    """Measure speed here and now, read learning off the stored results,
+    and print both against their bars.
+    """
+    from .bench import main as run
+    run()
+
+
+COMMANDS: dict[str, Callable] = {
+    "evaluate": evaluate, "collect": collect, "export": export,
+    "plot": plot, "bench": bench}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The entry point."""
+    # A polite kill ends like Ctrl-C: checkpoints are whole, resume works.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    args = sys.argv[1:] if argv is None else argv
+    try:
+        if not args or args[0] in ("-h", "--help"):
+            print(__doc__.strip())
+        elif args[0] == "train":
+            train(args[1:])
+        else:
+            from .types import lookup
+            run = lookup("command", args[0],
+                         COMMANDS | {"train": train})
+            tyro.cli(run, prog=f"gmps {args[0]}", args=args[1:])
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except (ValueError, FloatingPointError) as error:
+        raise SystemExit(f"gmps: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

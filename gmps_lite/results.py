@@ -1,0 +1,116 @@
+"""Stored results and shipped checkpoints, each with where it comes from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from .checkpoint import load_file, save_file, versions, write
+
+
+def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
+    """Stored results: columns by name, and the record (method, env, config,
+    seeds, commit, minutes, hardware, versions).
+    """
+    folder = resources.files("gmps_lite").joinpath("results")
+    path = folder.joinpath(f"{name}.csv")
+    if not path.is_file():
+        have = sorted(p.name[:-4] for p in folder.iterdir()
+                      if p.name.endswith(".csv"))
+        raise ValueError(f"no results called {name!r}; there are "
+                         f"{', '.join(have) or 'none'}")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    columns = {key: np.array([float(row[key] or "nan") for row in rows])
+               for key in rows[0]}
+    record = json.loads(folder.joinpath(f"{name}.json").read_text())
+    return columns, record
+
+
+def label(record: dict) -> str:
+    """One line of provenance for a figure or a table."""
+    return (f"{record['method']} on {record['env']}: "
+            f"{len(record['seeds'])} seeds, {record['minutes']:.0f} min in "
+            f"all on {record['hardware']}, commit {record['commit'][:7]}")
+
+
+def best_rows(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """For each seed the iteration whose post-update return on *training*
+    tasks is best: the checkpoint that `train` keeps. [seeds] a column.
+    """
+    picked = []
+    for seed in np.unique(columns["seed"]):
+        rows = np.flatnonzero(columns["seed"] == seed)
+        picked.append(rows[np.nanargmax(columns["ret_post"][rows])])
+    return {key: values[picked] for key, values in columns.items()}
+
+
+def gather(name: str, folders: list[Path], out: Path) -> Path:
+    """Write NAME.csv (every iteration of every run) and NAME.json (the
+    record). Runs must differ in the seed alone.
+    """
+    abouts, rows = [], []
+    for folder in map(Path, folders):
+        for part in ("config.json", "metrics.csv"):
+            if not (folder / part).is_file():
+                raise ValueError(f"{folder} holds no {part}")
+        about = json.loads((folder / "config.json").read_text())
+        first = abouts[0] if abouts else about
+        for key in ("method", "env", "config"):
+            if about[key] != first[key]:
+                raise ValueError(f"{folder} has {key} {about[key]!r}, "
+                                 f"{folders[0]} has {first[key]!r}")
+        if about["seed"] in [a["seed"] for a in abouts]:
+            raise ValueError(f"{folder} repeats seed {about['seed']}")
+        abouts.append(about)
+        with (folder / "metrics.csv").open(newline="") as file:
+            rows += [{"seed": about["seed"]} | _short(row)
+                     for row in csv.DictReader(file)]
+    seconds = sum(float(row.get("seconds") or 0) for row in rows)
+    record = {
+        "name": name, "method": abouts[0]["method"], "env": abouts[0]["env"],
+        "config": abouts[0]["config"], "seeds": [a["seed"] for a in abouts],
+        "command": f"gmps train {abouts[0]['method']} {abouts[0]['env']}",
+        "commit": commit(), "minutes": round(seconds / 60, 2),
+        "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
+        "versions": versions()}
+    text = io.StringIO(newline="")
+    keys = list(dict.fromkeys(k for row in rows for k in row))
+    writer = csv.DictWriter(text, keys, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write(out / f"{name}.csv", text.getvalue().encode())
+    write(out / f"{name}.json", json.dumps(record, indent=1).encode())
+    return out / f"{name}.csv"
+
+
+def slim(checkpoint: Path, out: Path) -> Path:
+    """A checkpoint without its optimizer and with one demonstrated step a
+    task: enough to act, adapt and evaluate, too little to go on training.
+    """
+    tensors, header = load_file(checkpoint)
+    small = {k: v[:, :1] if k.startswith("demos.") else v
+             for k, v in tensors.items() if not k.startswith("opt.")}
+    header = {k: v for k, v in header.items() if k != "rng"}
+    save_file(out, small, header | {"commit": commit()})
+    return out
+
+
+def commit() -> str:
+    """The commit of the source, "unknown" outside a checkout."""
+    done = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def _short(row: dict[str, str]) -> dict[str, str]:
+    """Six digits are enough to draw."""
+    return {k: f"{float(v):.6g}" if v else v for k, v in row.items()}
