@@ -1,0 +1,24 @@
+"""What every test module shares."""
+
+import numpy as np
+import pytest
+import torch
+
+from gmps_lite.types import Batch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def make_batch(rng, n, b, obs_dim, act_dim, dtype=torch.float64):
+    """Random samples; with n = None those of one task."""
+    lead = (b,) if n is None else (n, b)
+
+    def normal(*shape):
+        return torch.as_tensor(rng.standard_normal(shape), dtype=dtype)
+    return Batch(normal(*lead, obs_dim), normal(*lead, act_dim),
+                 normal(*lead), normal(*lead) - 3)
