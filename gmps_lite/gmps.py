@@ -88,7 +88,7 @@ class Config:
 
 
 PRESETS = {
-    "point": Config(iterations=6, inner_steps=3, outer_steps=60, lr=2e-3,
+    "point": Config(iterations=8, inner_steps=3, outer_steps=60, lr=2e-3,
                     step_size=0.1, inner_samples=400, bc_samples=100,
                     hidden=(32, 32), std=0.5),
     # Push: with std 1 the exploring hand loses the block, and what it then

@@ -15,7 +15,7 @@ def ring_goals(f):
     yield out.shape == (5, 2), f"5 goals have shape (5, 2), not {out.shape}."
     yield close(out[0], [2.0, 0.0]), "Angle 0 points along x: (radius, 0)."
     yield close(out[-1], [-2.0, 0.0]), "Both ends count: the last is `stop`."
-    yield close(f(3, 0.5, -90, 30), ring(-90, 30, 3, 0.5)), "Not every ring."
+    yield close(f(3, 0.5, -90, 30), ring(-90, 30, 3, 0.5)), "This ring fails."
 
 
 @exercise("E1.2", lambda state, act, nxt, goal: (
@@ -79,7 +79,7 @@ def puck_step(f):
         "Only the component that hits a wall stops, only in that row.")
     s, a = np.split(np.random.default_rng(0).uniform(-2, 2, (50, 6)), [4], 1)
     yield close(f(s, a), puck(s, a)), "Fifty random rows are wrong somewhere."
-    yield ticks(f, s[:2], a[:2]) == ticks(f, s, a), "Right, but it loops."
+    yield ticks(f, s[:2], a[:2]) == ticks(f, s, a), "Right, but it has a loop."
 
 
 class Cruise(Point):
@@ -107,7 +107,7 @@ def cruise(cls):
     yield low < test.min() and test.max() < high and (
         (test - train.T).abs() > 1e-6).all(), (
         "Test velocities lie between training ones and repeat none of them.")
-    yield ((far < low) | (far > high)).all(), "Extrapolate outside train."
+    yield ((far < low) | (far > high)).all(), "Extrapolate beyond train."
     yield close(env.reset(2), np.zeros((2, 2))), "Episodes start at rest at 0."
     one = env.step(env.reset(2), [[1.0], [5.0]], [[0.4], [0.4]])
     yield close(one.state, [[0.01, 0.1]] * 2), (

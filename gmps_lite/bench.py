@@ -1,0 +1,266 @@
+"""`gmps bench`: every bar of the project in one table.
+
+Speed is measured here and now, each row as a ratio within one run, because
+machines are noisy. Learning is read off the stored results, whose records
+say how they were made; notebooks off the last build's run-time table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import torch
+
+from . import gmps
+from .advantages import advantages
+from .demos import bc_loss, subsample
+from .envs import make
+from .evaluate import evaluate_expert
+from .inner import act as policy_act
+from .inner import start
+from .log import say
+from .results import best_rows, results
+from .rollout import rollout
+from .train import config
+from .types import Demos, Meta, batch
+
+ROWS = 400  # 10 tasks of 40 episodes
+
+
+class Row(NamedTuple):
+    what: str
+    value: str
+    bar: str
+    met: bool
+
+
+def rate(run: Callable[[], int], seconds: float = 3.0) -> float:
+    """Steps a second of a function that returns how many it made."""
+    run()
+    steps, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        steps += run()
+    return steps / (time.perf_counter() - began)
+
+
+def collection() -> Row:
+    """Closed loop, policy included, over open loop, on the ant."""
+    env, rng = make("ant"), np.random.default_rng(0)
+    cfg = gmps.Config(demo_episodes=1)
+    policy = gmps.mlp_for(env, hidden=cfg.hidden, std=cfg.std)
+    params = policy.init(rng)
+    learner = gmps.Gradient(policy, Meta(params, {}), cfg.gamma, cfg.lam)
+    state = gmps.State(learner, None, None, None)
+    tasks = env.splits["train10"].tasks
+    carry = start(state, tasks.n)
+    roll = partial(rollout, env, tasks, partial(policy_act, state), carry,
+                   episodes=ROWS // tasks.n, rng=rng)
+    controls = roll()[0].act.clamp(-1, 1).flatten(0, 1).double().numpy()
+    first = env.reset(ROWS)[:, :env.size]
+    model = [env.model] * ROWS
+
+    def open_loop() -> int:
+        env.pool.rollout(model, env.data, first, controls)
+        return ROWS * env.horizon
+    # Interleaved, so that both see the same neighbors on the machine.
+    pairs = [(rate(lambda: roll()[0].steps), rate(open_loop))
+             for _ in range(3)]
+    closed, opened = np.median(pairs, axis=0)
+    ratio = float(np.median([a / b for a, b in pairs]))
+    return Row("closed / open loop, ant, 400 rows, policy included",
+               f"{ratio:.2f} ({closed:,.0f} / {opened:,.0f} steps/s)",
+               ">= 0.75", ratio >= 0.75)
+
+
+def against_async() -> Row:
+    """Our rows over gymnasium's AsyncVectorEnv of our own single env."""
+    env, ids = make("ant"), "gmps_lite/Ant-v0"
+    act = np.zeros((ROWS, env.act_dim))
+    goal = np.repeat(env.splits["test"][[0]].goal.numpy(), ROWS, 0)
+    state = env.reset(ROWS)
+
+    def ours() -> int:
+        nonlocal state
+        state = env.step(state, act, goal).state
+        env.observe(state)
+        return ROWS
+    mine, best = rate(ours), 0.0
+    for n in (len(env.data), 8, 32):
+        theirs = gym.vector.AsyncVectorEnv(
+            [partial(gym.make, ids) for _ in range(n)])
+        theirs.reset(seed=0)
+        zeros = np.zeros((n, env.act_dim), dtype=np.float32)
+
+        def other(theirs=theirs, zeros=zeros, n=n) -> int:
+            theirs.step(zeros)
+            return n
+        best = max(best, rate(other))
+        theirs.close()
+    return Row("rows / AsyncVectorEnv (best of 2, 8, 32), ant",
+               f"{mine / best:.1f}x ({mine:,.0f} / {best:,.0f} steps/s)",
+               ">= 5x", mine / best >= 5)
+
+
+def loop_loss(policy, meta, batches, demos):
+    """The outer loss as most people would first write it."""
+    total, n = 0.0, demos.obs.shape[0]
+    for i in range(n):
+        phi = dict(meta.params)
+        for b in batches:
+            logp = policy.logp(phi, b.obs[i], b.act[i])
+            w = (logp - b.logp[i]).detach().exp().clamp(max=20.0)
+            loss = -(w * logp * b.adv[i]).mean()
+            g = torch.autograd.grad(loss, list(phi.values()),
+                                    create_graph=True)
+            phi = {k: p - meta.step[k] * x
+                   for (k, p), x in zip(phi.items(), g, strict=True)}
+            mine = Demos(demos.obs[i], demos.act[i])
+            total = total + bc_loss(policy, phi, mine) / len(batches) / n
+    return total
+
+
+def outer_step(env_name: str) -> Row:
+    """One vmap over a Python loop over tasks, same data, same gradient."""
+    env, rng = make(env_name), np.random.default_rng(0)
+    cfg = config("gmps", env_name)
+    state = gmps.init(cfg, env, rng)
+    policy, meta, demos = *state.learner[:2], state.demos
+    tasks, data = env.splits["train"].tasks, []
+    carry = start(state, tasks.n)
+    for _ in range(cfg.inner_steps):
+        episodes, _ = rollout(env, tasks, partial(policy_act, state), carry,
+                              episodes=cfg.episodes, rng=rng)
+        full = batch(episodes, advantages(episodes, gamma=0.99, lam=1.0))
+        data.append(gmps.draw(full, cfg.inner_samples, rng))
+    demos = subsample(demos, cfg.bc_samples, rng)
+    leaves = [x for d in meta for x in d.values()]
+
+    def gradient(loss) -> list:
+        return torch.autograd.grad(loss(policy, meta, data, demos), leaves,
+                                   allow_unused=True)
+    gap = max(float((a - b).abs().max()) for a, b in zip(
+        gradient(gmps.outer_loss), gradient(loop_loss), strict=True)
+        if a is not None)
+    assert gap < 1e-4, f"the two gradients differ by {gap}"
+
+    def one(loss) -> int:
+        gradient(loss)
+        return 1
+    pairs = [(rate(partial(one, gmps.outer_loss)),
+              rate(partial(one, loop_loss))) for _ in range(2)]
+    fast, slow = np.median(pairs, axis=0)
+    return Row(f"outer step, vmap / loop over tasks, {env_name} preset",
+               f"{fast / slow:.1f}x ({1e3 / fast:.0f} / {1e3 / slow:.0f} ms)",
+               ">= 2x", fast / slow >= 2)
+
+
+def import_time() -> Row:
+    """What `import gmps_lite` adds to `import torch`."""
+    code = ("import torch, time; t = time.perf_counter(); import gmps_lite;"
+            "print(time.perf_counter() - t)")
+    spent = [float(subprocess.run([sys.executable, "-c", code], check=True,
+                                  capture_output=True, text=True).stdout)
+             for _ in range(3)]
+    return Row("import gmps_lite after torch", f"{np.median(spent):.3f} s",
+               "<= 0.5 s", float(np.median(spent)) <= 0.5)
+
+
+def memory() -> Row:
+    """Peak of this process, which has just made every outer step above."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return Row("peak memory of this bench", f"{peak:.1f} GB", "<= 4 GB",
+               peak <= 4)
+
+
+def learned_point() -> Row:
+    """Share of the way from the pre-update policy to the expert."""
+    best = best_rows(results("point-gmps")[0])
+    env = make("point")
+    top = float(evaluate_expert(env, env.splits["test"].tasks,
+                                env.expert).ret.mean())
+    way = (best["test_ret_1"] - best["test_ret_0"]) / (
+        top - best["test_ret_0"])
+    ok = way.mean() >= 0.8 and way.min() >= 0.6 and len(way) >= 5
+    return Row(f"point, held out, after one step, {len(way)} seeds",
+               f"{way.mean():.0%} of the way, worst seed {way.min():.0%}",
+               ">= 80%, worst >= 60%", bool(ok))
+
+
+def learned_push() -> Row:
+    """Distance and success on the 20 validation goals."""
+    best, record = best_rows(results("push-gmps")[0]), results(
+        "push-gmps")[1]
+    blind = best_rows(results("push-blind")[0])
+    error, success = best["test_error_3"], best["test_success_3"]
+    each = record["minutes"] / len(error)
+    ok = (error.mean() <= 0.03 and success.mean() >= 0.8
+          and len(error) >= 3 and each <= 15)
+    return Row(f"push, validation goals, 3 steps, {len(error)} seeds",
+               f"{100 * error.mean():.1f} cm, {success.mean():.0%} "
+               f"(goal-blind {100 * blind['test_error_0'].mean():.1f} cm, "
+               f"{blind['test_success_0'].mean():.0%}), {each:.0f} min each",
+               "<= 3 cm, >= 80%, <= 15 min", bool(ok))
+
+
+def more_steps(name: str) -> Row:
+    """Returns after 2 and 3 steps against the return after 1."""
+    best = best_rows(results(name)[0])
+    ret = [float(best[f"test_ret_{k}"].mean()) for k in (1, 2, 3)]
+    return Row(f"{name}, return after 1, 2, 3 steps",
+               ", ".join(f"{r:.1f}" for r in ret),
+               "2 and 3 not below 1", min(ret[1:]) >= ret[0])
+
+
+def notebooks() -> list[Row]:
+    """From the run-time table of the last build, where there is one."""
+    path = Path("_build/book/runtimes.json")
+    if not path.is_file():
+        say("no _build/book/runtimes.json here: run `make book` first for "
+            "the notebooks' rows")
+        return []
+    found = json.loads(path.read_text())["notebooks"].values()
+    out = []
+    for mode, bar in (("fast", 60), ("full", 480)):
+        rows = [r for r in found if r["mode"] == mode]
+        if rows:
+            worst = max(r["seconds"] for r in rows)
+            peak = max(r["peak_mb"] for r in rows) / 1024
+            out.append(Row(
+                f"{len(rows)} notebooks, {mode}, the slowest",
+                f"{worst:.0f} s, {peak:.1f} GB", f"<= {bar} s, <= 4 GB",
+                worst <= bar and peak <= 4))
+    return out
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    torch.set_num_threads(1)
+    jobs: list[Callable] = [
+        collection, against_async, partial(outer_step, "point"),
+        partial(outer_step, "push"), memory, import_time, learned_point,
+        learned_push, partial(more_steps, "point-gmps"),
+        partial(more_steps, "push-gmps"), notebooks]
+    rows: list[Row] = []
+    for i, job in enumerate(jobs):
+        say(f"[{i + 1}/{len(jobs)}] {getattr(job, 'func', job).__name__}")
+        made = job()
+        rows += made if isinstance(made, list) else [made]
+    width = [max(len(str(r[i])) for r in rows) for i in range(3)]
+    print(f"{os.cpu_count()} cores, mujoco {mujoco.__version__}, torch "
+          f"{torch.__version__}, one torch thread")
+    for r in rows:
+        cells = "  ".join(str(c).ljust(w) for c, w in zip(
+            r[:3], width, strict=True))
+        print(f"{cells}  {'met' if r.met else 'NOT MET'}")

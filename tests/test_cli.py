@@ -1,0 +1,133 @@
+"""The command `gmps`, and figures of stored results."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from gmps_lite import bench, cli, gmps, plots
+from gmps_lite.demos import subsample
+from gmps_lite.envs import make
+from gmps_lite.results import results
+from gmps_lite.train import config
+from gmps_lite.types import Batch
+
+FLAGS = ["--iterations", "2", "--episodes", "3", "--outer-steps", "2",
+         "--hidden", "8"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "run"
+    cli.main(["train", "gmps", "point", "--folder", str(folder), *FLAGS])
+    return folder
+
+
+def test_train_writes_a_run(run, capsys):
+    assert {p.name for p in run.iterdir()} == {
+        "config.json", "metrics.csv", "last.safetensors", "best.safetensors"}
+    head = (run / "metrics.csv").read_text().splitlines()[0].split(",")
+    for key in ("total_steps", "steps_expert", "steps_pre", "steps_post",
+                "ess", "test_ret_3", "test_success_3", "seconds"):
+        assert key in head
+
+
+def test_evaluate_prints_a_table(run, capsys):
+    cli.main(["evaluate", str(run / "best.safetensors"), "--steps", "1",
+              "--split", "extrapolation"])
+    out = capsys.readouterr().out
+    assert "split extrapolation, 20 tasks, error in m" in out
+    assert "analytic expert" in out and "success" in out
+
+
+def test_collect_export_plot(run, tmp_path, monkeypatch):
+    cli.main(["collect", "mine", str(run), "--out", str(tmp_path)])
+    assert (tmp_path / "mine.csv").exists()
+    cli.main(["export", str(run / "last.safetensors"), "mine", "--out",
+              str(tmp_path)])
+    cli.main(["evaluate", str(tmp_path / "mine.safetensors")])
+    cli.main(["plot", "push-gmps", "push-blind", "--key", "test_error_0",
+              "--out", str(tmp_path / "x.png")])
+    assert (tmp_path / "x.png").stat().st_size > 10_000
+
+
+def test_help_has_examples(capsys):
+    cli.main(["--help"])
+    out = capsys.readouterr().out
+    assert "examples:" in out and "gmps train gmps push" in out
+    with pytest.raises(SystemExit):
+        cli.main(["train", "gmps", "push", "--help"])
+    out = capsys.readouterr().out
+    assert "--inner-steps" in out and "adaptation steps" in out
+
+
+@pytest.mark.parametrize("args, match", [
+    (["trian"], "did you mean 'train'"),
+    (["train"], "METHOD: gmps, maml"),
+    (["train", "gmps", "psh"], "did you mean 'push'"),
+    (["train", "gmsp", "push"], "did you mean 'gmps'"),
+    (["evaluate", "nothing"], "no checkpoint at nothing"),
+    (["train", "gmps", "point", "--episodes", "-3"], "episodes is -3"),
+    (["train", "gmps", "ant"], "ant has no analytic expert"),
+])
+def test_errors_say_what_to_do(args, match, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=match):
+        cli.main(args)
+
+
+def test_unknown_split_is_named(run):
+    with pytest.raises(SystemExit, match="did you mean 'test'"):
+        cli.main(["evaluate", str(run / "last.safetensors"), "--split",
+                  "tset"])
+
+
+def test_interval_covers_the_middle(rng):
+    values = rng.standard_normal((6, 4)) + np.arange(4)
+    mid, low, high = plots.interval(values)
+    assert (low <= mid).all() and (mid <= high).all()
+    assert (high - low > 0.1).all() and mid.shape == (4,)
+    one = plots.interval(values[:1])
+    assert all((x == values[0]).all() for x in one)
+
+
+def test_figures_tell_series_apart_without_color():
+    fig, ax = plt.subplots()
+    for i in range(3):
+        plots.adaptation_curve(ax, np.arange(8.0).reshape(2, 4) + i, i)
+    looks = {(line.get_linestyle(), line.get_marker()) for line in ax.lines}
+    assert len(looks) == 3
+    plt.close(fig)
+
+
+def test_bench_compares_the_same_maths(rng):
+    """The loop that the outer step is measured against gives its loss."""
+    env, cfg = make("point"), config("gmps", "point", inner_steps=2)
+    state = gmps.init(cfg, env, rng)
+
+    def normal(*shape):
+        return torch.as_tensor(rng.standard_normal(shape)).float()
+    n = env.splits["train"].tasks.n
+    data = [Batch(normal(n, 6, 2), normal(n, 6, 2), normal(n, 6),
+                  normal(n, 6) - 3) for _ in range(2)]
+    args = (*state.learner[:2], data, subsample(state.demos, 5, rng))
+    torch.testing.assert_close(gmps.outer_loss(*args),
+                               bench.loop_loss(*args))
+
+
+def test_stored_results_hold_the_bars():
+    """The numbers that the book draws, against what it promises."""
+    for row in (bench.learned_point(), bench.learned_push(),
+                bench.more_steps("point-gmps"),
+                bench.more_steps("push-gmps")):
+        assert row.met, row
+
+
+def test_stored_results_say_where_they_come_from():
+    for name in ("point-gmps", "push-gmps", "push-blind", "point-maml"):
+        columns, record = results(name)
+        for key in ("method", "env", "config", "seeds", "command", "commit",
+                    "minutes", "hardware", "versions"):
+            assert record.get(key), (name, key)
+        assert set(columns["seed"]) == set(record["seeds"])
+        assert len(record["seeds"]) >= 3
