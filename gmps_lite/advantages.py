@@ -60,7 +60,7 @@ def normalize(adv: Tensor) -> Tensor:
 
 
 def advantages(episodes: Episodes, *, gamma: float, lam: float) -> Tensor:
-    """Normalised advantages [N, E, T] with a linear baseline fitted to the
+    """Normalized advantages [N, E, T] with a linear baseline fitted to the
     same batch; gamma and lam in [0, 1].
     """
     for name, x in (("gamma", gamma), ("lam", lam)):

@@ -66,7 +66,7 @@ def train(args: list[str]) -> None:
 
 def evaluate(checkpoint: Positional[Path], /, split: str = "test",
              steps: int = 3, episodes: int | None = None,
-             seed: int = 0) -> None:
+             seed: int = 0, picture: Path | None = None) -> None:
     """Adapt a trained method to every task of a split and print the table.
 
     Args:
@@ -75,6 +75,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         steps: adaptation steps
         episodes: episodes a step; default as in training
         seed: of the exploration noise
+        picture: also draw top views of the first six tasks to this file
     """
     import numpy as np
 
@@ -94,6 +95,12 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     if run.env.expert is not None:
         best = evaluate_expert(run.env, tasks, run.env.expert)
         print("analytic expert\n" + best.table())
+    if picture is not None:
+        from . import plots
+        plots.style()
+        plots.panels(result.obs[:6], tasks.goal[:6], run.env).savefig(
+            picture, dpi=150)
+        say(f"wrote {picture}")
 
 
 def collect(name: Positional[str], folders: Positional[list[Path]], /,

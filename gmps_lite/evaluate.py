@@ -32,6 +32,7 @@ class Adaptation(NamedTuple):
     ret: Tensor  # [N, K+1] undiscounted return
     error: Tensor  # [N, K+1] last distance to the goal; m or rad
     success: Tensor  # [N, K+1] share of episodes that end within tolerance
+    obs: Tensor  # [N, K+1, T, O] what one measuring episode saw
     steps: int  # environment steps spent on adapting
 
     def table(self) -> str:
@@ -77,4 +78,4 @@ def evaluate_expert(env: Env, tasks: Tasks, expert) -> Adaptation:
 def _score(episodes, env):
     last = episodes.error[..., -1]
     return (episodes.ret.mean(1), last.mean(1),
-            (last < env.tolerance).float().mean(1))
+            (last < env.tolerance).float().mean(1), episodes.obs[:, 0])

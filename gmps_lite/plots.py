@@ -1,4 +1,4 @@
-"""Figures. Series differ by dash and marker as well as by colour, and the
+"""Figures. Series differ by dash and marker as well as by color, and the
 background is opaque, so that they read in print and in dark mode.
 """
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from scipy import stats
 
-# Okabe and Ito's colours, which people with any colour vision tell apart.
+# Okabe and Ito's colors, which people with any color vision tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
           "#555555"]
 DASHES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))]
@@ -36,7 +36,7 @@ def style() -> None:
 
 
 def look(i: int) -> dict:
-    """Colour, dash and marker of series i."""
+    """Color, dash and marker of series i."""
     i %= len(COLORS)
     return {"color": COLORS[i], "linestyle": DASHES[i], "marker": MARKERS[i]}
 
@@ -95,7 +95,7 @@ def adaptation_curve(ax: Axes, values, i: int = 0, label: str = "") -> None:
 def trajectories(ax: Axes, paths, goals, *, title: str = "",
                  ring: float | None = None) -> None:
     """Top view of paths [N, T, 2] and their goals [N, 2]: path i and goal i
-    share a colour and a marker.
+    share a color and a marker.
     """
     paths, goals = np.asarray(paths), np.asarray(goals)
     for i, (path, goal) in enumerate(zip(paths, goals, strict=True)):
@@ -110,6 +110,22 @@ def trajectories(ax: Axes, paths, goals, *, title: str = "",
     ax.set_title(title)
     ax.set_xlabel("x (m)")
     ax.set_ylabel("y (m)")
+
+
+def panels(obs, goals, env) -> Figure:
+    """Top views side by side after 0..K adaptation steps, one path a task.
+
+    obs [N, K+1, T, O] as in `evaluate.Adaptation`; goals [N, 2].
+    """
+    obs = np.asarray(obs)
+    k = obs.shape[1]
+    fig, axes = plt.subplots(1, k, figsize=(2.2 * k, 2.6), sharex=True,
+                             sharey=True, squeeze=False)
+    for i, ax in enumerate(axes[0]):
+        title = "before" if i == 0 else f"after {i} step{'s' * (i > 1)}"
+        trajectories(ax, obs[:, i, :, env.path], goals, title=title)
+        ax.label_outer()
+    return fig
 
 
 def chapter_map(names: Sequence[str], today: int) -> Figure:

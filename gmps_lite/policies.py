@@ -33,7 +33,7 @@ class GaussianMLP:
     def __init__(self, obs_dim: int, act_dim: int, *,
                  hidden: Sequence[int] = (100, 100), z_dim: int = 4,
                  mid=0.0, scale=1.0, std: float = 1.0):
-        """obs_dim O, act_dim A; mid, scale [O] normalise observations;
+        """obs_dim O, act_dim A; mid, scale [O] normalize observations;
         std: the initial standard deviation of every action dimension.
         """
         self.obs_dim, self.act_dim = obs_dim, act_dim

@@ -1,4 +1,4 @@
-"""Trust-region policy optimisation (Schulman et al. 2015) for any pair of
+"""Trust-region policy optimization (Schulman et al. 2015) for any pair of
 functions (loss, kl) of a dictionary of parameters.
 """
 

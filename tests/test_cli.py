@@ -34,7 +34,8 @@ def test_train_writes_a_run(run, capsys):
 
 def test_evaluate_prints_a_table(run, capsys):
     cli.main(["evaluate", str(run / "best.safetensors"), "--steps", "1",
-              "--split", "extrapolation"])
+              "--split", "extrapolation", "--picture", str(run / "x.png")])
+    assert (run / "x.png").stat().st_size > 10_000
     out = capsys.readouterr().out
     assert "split extrapolation, 20 tasks, error in m" in out
     assert "analytic expert" in out and "success" in out

@@ -69,7 +69,7 @@ def test_shapes_types_and_finite(env):
 def test_constants_for_policies(env):
     assert env.obs_mid.shape == env.obs_scale.shape == (env.obs_dim,)
     assert (env.obs_scale > 0).all()
-    # Centre and spread are of the right size for what is seen.
+    # Center and spread are of the right size for what is seen.
     obs = play(env, noise(env, 4), goals(env.splits["train"][[0] * 4]))[1]
     assert (np.abs(obs - env.obs_mid) / env.obs_scale < 8).all()
 
@@ -86,7 +86,7 @@ def test_same_actions_same_episode(env):
         assert np.array_equal(a, b)
 
 
-def test_rows_do_not_depend_on_their_neighbours(env):
+def test_rows_do_not_depend_on_their_neighbors(env):
     """Bit for bit: other row order, alone, other sizes of the pool."""
     steps = min(env.horizon, 60)
     goal, act = goals(env.splits["train"][[0, 5, 9]]), noise(
@@ -306,7 +306,7 @@ def test_a_fallen_ant_earns_nothing_and_lies_still(tmp_path, monkeypatch):
     assert env.step(state, act[5], goal).rew[1] == 0
 
 
-def test_a_diverging_ant_does_not_touch_its_neighbour(tmp_path, monkeypatch):
+def test_a_diverging_ant_does_not_touch_its_neighbor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     env, goal = make("ant"), goals(make("ant").splits["train"][[0, 0]])
     act, state = noise(env, 2), env.reset(2)

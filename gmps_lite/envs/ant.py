@@ -6,7 +6,7 @@ seconds, goals 2 m away, 40 of them between 0 and 90 degrees.
 
 Departures: the integrator is implicitfast (there: RK4), 4-5 times as fast;
 the observation leaves out 84 contact forces and the reward their cost; the
-distance is that of the torso (there: of the centre of mass of the whole
+distance is that of the torso (there: of the center of mass of the whole
 body); an ant that falls over or jumps earns 0 for the rest of its episode
 and lies still (there: the episode ends).
 """

@@ -96,10 +96,11 @@ class Env:
     unit = "m"  # of the error
     start = "fixed"  # every episode starts in the same state
     splits: dict[str, Split]
-    # Typical centre and spread of an observation, fixed constants by which
-    # policies normalise: metres, radians and velocities become comparable.
+    # Typical center and spread of an observation, fixed constants by which
+    # policies normalize: metres, radians and velocities become comparable.
     obs_mid: ndarray  # [O]
     obs_scale: ndarray  # [O]
+    path = slice(0, 2)  # of an observation: what a top view draws
     expert = None  # analytic expert (tasks, obs [N, ..., O]) -> act, if any
 
     def reset(self, n: int) -> ndarray:

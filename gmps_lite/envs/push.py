@@ -50,6 +50,7 @@ class Push(MujocoEnv):
     xml, frame_skip = "push.xml", 5
     horizon, obs_dim, act_dim = 50, 6, 3
     tolerance = 0.05
+    path = slice(3, 5)  # the block
     obs_mid = np.array([0.0, 0.62, 0.05, 0.0, 0.65, 0.02])
     obs_scale = np.array([0.1, 0.12, 0.05, 0.1, 0.1, 0.05])
 

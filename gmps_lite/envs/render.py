@@ -152,8 +152,8 @@ class PointPainter:
         image = np.full((*np.broadcast(self.x, self.y).shape, 3), PAPER,
                         np.uint8)
         marks = [] if goal is None else [(goal, 0.2, GREEN)]
-        for (x, y), radius, colour in [*marks, (state, 0.06, ORANGE)]:
-            image[np.hypot(self.x - x, self.y - y) < radius] = colour
+        for (x, y), radius, color in [*marks, (state, 0.06, ORANGE)]:
+            image[np.hypot(self.x - x, self.y - y) < radius] = color
         return image
 
     def close(self) -> None:

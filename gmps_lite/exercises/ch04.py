@@ -34,8 +34,7 @@ def gaussian_kl(f):
     yield close(out, torch.zeros(4)), "A policy is at distance 0 from itself."
     x = torch.zeros(1, 2)
     yield close(f(x, x, x + 0.1, x), [0.01]), (
-        "Both means moved by 0.1 at deviation 1: 0.1^2 / 2 in each of the "
-        "two dimensions.")
+        "Both means moved by 0.1 at deviation 1: 0.1^2 / 2 for each mean.")
     yield close(f(x, x, x, x + 1), [2 * (1 - 0.5 + 0.5 * 0.135335283)]), (
         "Equal means, the new log deviation larger by 1: which of the two "
         "distributions is the average taken over?")
