@@ -75,7 +75,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         steps: adaptation steps
         episodes: episodes a step; default as in training
         seed: of the exploration noise
-        picture: also draw top views of the first six tasks to this file
+        picture: also draw top views of five tasks, spread over the split
     """
     import numpy as np
 
@@ -98,7 +98,9 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     if picture is not None:
         from . import plots
         plots.style()
-        plots.panels(result.obs[:6], tasks.goal[:6], run.env).savefig(
+        order = tasks.goal[:, 0].argsort()  # from left to right
+        five = order[np.linspace(0, tasks.n - 1, 5).astype(int)]
+        plots.panels(result.obs[five], tasks.goal[five], run.env).savefig(
             picture, dpi=150)
         say(f"wrote {picture}")
 

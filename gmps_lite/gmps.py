@@ -93,9 +93,9 @@ PRESETS = {
                     hidden=(32, 32), std=0.5),
     # Push: with std 1 the exploring hand loses the block, and what it then
     # sees says nothing about the goal; 0.4 made all the difference.
-    "push": Config(iterations=8, episodes=40, inner_steps=3, outer_steps=60,
-                   lr=2e-3, step_size=0.1, bc_samples=200, hidden=(64, 64),
-                   std=0.4),
+    "push": Config(iterations=8, episodes=40, inner_steps=3, outer_steps=100,
+                   lr=2e-3, step_size=0.1, inner_samples=500, bc_samples=200,
+                   hidden=(32, 32), std=0.4),
 }
 
 

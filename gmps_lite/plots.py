@@ -119,9 +119,10 @@ def panels(obs, goals, env) -> Figure:
     """
     obs = np.asarray(obs)
     k = obs.shape[1]
-    fig, axes = plt.subplots(1, k, figsize=(2.2 * k, 2.6), sharex=True,
+    fig, axes = plt.subplots(1, k, figsize=(1.9 * k, 3), sharex=True,
                              sharey=True, squeeze=False)
     for i, ax in enumerate(axes[0]):
+        ax.locator_params(axis="x", nbins=3)
         title = "before" if i == 0 else f"after {i} step{'s' * (i > 1)}"
         trajectories(ax, obs[:, i, :, env.path], goals, title=title)
         ax.label_outer()
