@@ -63,7 +63,7 @@ class Config:
 
 
 PRESETS = {
-    "point": Config(hidden=(32, 32), std=0.5, iterations=60),
+    "point": Config(hidden=(32, 32), std=0.5, iterations=40),
     "push": Config(std=0.4),
 }
 
