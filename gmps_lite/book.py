@@ -37,6 +37,7 @@ def setup() -> None:
 
 def show(thing) -> None:
     """Print the source of a function or class of the package."""
+    thing = inspect.unwrap(thing)  # look through decorators
     source = inspect.getsource(thing).rstrip()
     path = Path(inspect.getsourcefile(thing))
     where = "/".join(path.parts[path.parts.index("gmps_lite"):]) \
@@ -70,8 +71,9 @@ def keep(name: str, env: str, seed: int, config: dict,
     if folder := os.environ.get("GMPS_LITE_KEEP"):
         about = {"method": name, "env": env, "seed": seed, "config": config}
         log = Log(Path(folder) / f"{name}-s{seed}", about)
+        share = (time.perf_counter() - _began) / len(rows)
         for row in rows:
-            log.add(row)
+            log.add({"seconds": share} | row)
 
 
 def stamp(*, seed: int, steps: int) -> None:

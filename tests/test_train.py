@@ -14,7 +14,6 @@ from safetensors.torch import save_file as raw_save
 
 from gmps_lite import gmps
 from gmps_lite.checkpoint import load_file, pack, save_file, write
-from gmps_lite.envs import make
 from gmps_lite.log import Log
 from gmps_lite.results import best_rows, gather, results, slim
 from gmps_lite.train import config, restore, train
@@ -282,9 +281,3 @@ def test_best_rows_looks_at_training_tasks_alone():
 def test_unknown_results_are_listed():
     with pytest.raises(ValueError, match="no results called 'nothing'"):
         results("nothing")
-
-
-def test_seed_zero_is_the_only_thing_that_moves(tmp_path):
-    """A start that is declared fixed gives one return for zero noise."""
-    env = make("point")
-    assert env.start == "fixed"
