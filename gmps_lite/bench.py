@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import gymnasium as gym
 import mujoco
@@ -25,25 +24,17 @@ import torch
 
 from . import gmps
 from .advantages import advantages
+from .claims import Row, learned_point, learned_push, more_steps
 from .demos import bc_loss, subsample
 from .envs import make
-from .evaluate import evaluate_expert
 from .inner import act as policy_act
 from .inner import start
 from .log import say
-from .results import best_rows, results
 from .rollout import rollout
 from .train import config
 from .types import Demos, Meta, batch
 
 ROWS = 400  # 10 tasks of 40 episodes
-
-
-class Row(NamedTuple):
-    what: str
-    value: str
-    bar: str
-    met: bool
 
 
 def rate(run: Callable[[], int], seconds: float = 3.0) -> float:
@@ -182,45 +173,6 @@ def memory() -> Row:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return Row("peak memory of this bench", f"{peak:.1f} GB", "<= 4 GB",
                peak <= 4)
-
-
-def learned_point() -> Row:
-    """Share of the way from the pre-update policy to the expert."""
-    best = best_rows(results("point-gmps")[0])
-    env = make("point")
-    top = float(evaluate_expert(env, env.splits["test"].tasks,
-                                env.expert).ret.mean())
-    way = (best["test_ret_1"] - best["test_ret_0"]) / (
-        top - best["test_ret_0"])
-    ok = way.mean() >= 0.8 and way.min() >= 0.6 and len(way) >= 5
-    return Row(f"point, held out, after one step, {len(way)} seeds",
-               f"{way.mean():.0%} of the way, worst seed {way.min():.0%}",
-               ">= 80%, worst >= 60%", bool(ok))
-
-
-def learned_push() -> Row:
-    """Distance and success on the 20 validation goals."""
-    best, record = best_rows(results("push-gmps")[0]), results(
-        "push-gmps")[1]
-    blind = best_rows(results("push-blind")[0])
-    error, success = best["test_error_3"], best["test_success_3"]
-    each = record["minutes"] / len(error)
-    ok = (error.mean() <= 0.03 and success.mean() >= 0.8
-          and len(error) >= 3 and each <= 15)
-    return Row(f"push, validation goals, 3 steps, {len(error)} seeds",
-               f"{100 * error.mean():.1f} cm, {success.mean():.0%} "
-               f"(goal-blind {100 * blind['test_error_0'].mean():.1f} cm, "
-               f"{blind['test_success_0'].mean():.0%}), {each:.0f} min each",
-               "<= 3 cm, >= 80%, <= 15 min", bool(ok))
-
-
-def more_steps(name: str) -> Row:
-    """Returns after 2 and 3 steps against the return after 1."""
-    best = best_rows(results(name)[0])
-    ret = [float(best[f"test_ret_{k}"].mean()) for k in (1, 2, 3)]
-    return Row(f"{name}, return after 1, 2, 3 steps",
-               ", ".join(f"{r:.1f}" for r in ret),
-               "2 and 3 not below 1", min(ret[1:]) >= ret[0])
 
 
 def notebooks() -> list[Row]:

@@ -26,7 +26,8 @@ FLOORS = [
     "inner demos sac trpo evaluate",
     "gmps baselines",
     "train plots exercises results",
-    "book bench",
+    "book claims",
+    "bench",
     "cli __init__ __main__",
 ]
 FLOOR = {name: i for i, row in enumerate(FLOORS) for name in row.split()}
@@ -127,7 +128,9 @@ def test_file_is_short(path):
 
 
 def test_package_is_short():
-    lines = sum(len(path.read_text().splitlines()) for path in FILES)
+    """Without the exercises' checkers, which belong to the chapters."""
+    files = [path for path in FILES if path.parent.name != "exercises"]
+    lines = sum(len(path.read_text().splitlines()) for path in files)
     assert lines <= 3700, f"gmps_lite has {lines} lines, not 3,700"
 
 
