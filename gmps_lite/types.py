@@ -27,7 +27,7 @@ Params = dict[str, Tensor]
 class Tasks(NamedTuple):
     """Rows of task parameters: what the reward wants, never observed."""
 
-    goal: Tensor  # [N, G] metres or radians
+    goal: Tensor  # [N, G] meters or radians
 
     @property
     def n(self) -> int:

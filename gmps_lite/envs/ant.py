@@ -17,12 +17,12 @@ import numpy as np
 
 from .core import MujocoEnv, Split, ring
 
-RADIUS = 2.0  # metres from the start to every goal
-NEAR = 0.8  # metres; the sparse goal term is constant farther away
+RADIUS = 2.0  # meters from the start to every goal
+NEAR = 0.8  # meters; the sparse goal term is constant farther away
 BONUS = 4.0  # added to minus the distance, so that most rewards are positive
 EFFORT = 0.005  # cost of the sum of squared actions
 ALIVE = 0.05  # for every step
-HEALTHY = (0.2, 1.0)  # metres, allowed heights of the torso
+HEALTHY = (0.2, 1.0)  # meters, allowed heights of the torso
 
 
 class Ant(MujocoEnv):
@@ -95,7 +95,7 @@ class Ant(MujocoEnv):
 
 
 class AntSparse(Ant):
-    """The same reward within NEAR metres of the goal; farther away the goal
+    """The same reward within NEAR meters of the goal; farther away the goal
     term is what it is at the origin: moving changes nothing.
     """
 

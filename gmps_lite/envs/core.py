@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
     state: ndarray  # [R, S]
     rew: ndarray  # [R]
-    error: ndarray  # [R] distance to the goal; metres or radians
+    error: ndarray  # [R] distance to the goal; meters or radians
 
 
 class Split:
@@ -97,7 +97,7 @@ class Env:
     start = "fixed"  # every episode starts in the same state
     splits: dict[str, Split]
     # Typical center and spread of an observation, fixed constants by which
-    # policies normalize: metres, radians and velocities become comparable.
+    # policies normalize: meters, radians and velocities become comparable.
     obs_mid: ndarray  # [O]
     obs_scale: ndarray  # [O]
     path = slice(0, 2)  # of an observation: what a top view draws
@@ -218,5 +218,5 @@ class MujocoEnv(Env):
         return out[:, -1]
 
     def marker(self, goal: ndarray) -> ndarray:
-        """Where the goal [G] is drawn, [3] in metres."""
+        """Where the goal [G] is drawn, [3] in meters."""
         raise NotImplementedError

@@ -24,10 +24,10 @@ from .core import MujocoEnv, Split
 
 SPEED = 0.2  # m/s that an action of 1 commands: 10 mm a control step
 JAW = np.array([0.025, 0.0, 0.0])  # m, from the hand to between its fingers
-NEAR = 0.1  # metres from jaw to bar; farther away the reward is zero
-HINGE = (0.2, 1.0)  # metres, where the hinge stands
-BAR = (-0.3, -0.1)  # metres, from hinge to bar when the door is closed
-HEIGHT = 0.3  # metres, of the middle of the bar
+NEAR = 0.1  # meters from jaw to bar; farther away the reward is zero
+HINGE = (0.2, 1.0)  # meters, where the hinge stands
+BAR = (-0.3, -0.1)  # meters, from hinge to bar when the door is closed
+HEIGHT = 0.3  # meters, of the middle of the bar
 REST = np.arctan2(BAR[1], BAR[0]) % (2 * np.pi)  # direction of BAR
 GRID = np.linspace(0.04, 0.97, 40)  # radians: test and train in turn
 BEYOND = np.linspace(1.0, 1.3, 20)

@@ -18,13 +18,13 @@ from torch import Tensor
 from ..types import Tasks
 from .core import Env, Split, ring
 
-STEP = 0.1  # metres that an action of 1 moves the point along one axis
-RADIUS = 1.0  # metres from the start to every goal
-NEAR = 0.2  # metres; the sparse reward is zero farther away
+STEP = 0.1  # meters that an action of 1 moves the point along one axis
+RADIUS = 1.0  # meters from the start to every goal
+NEAR = 0.2  # meters; the sparse reward is zero farther away
 
 
 class Point(Env):
-    """Reward: minus the distance to the goal, in metres."""
+    """Reward: minus the distance to the goal, in meters."""
 
     name = "point"
     horizon, state_dim, obs_dim, act_dim, dt = 20, 2, 2, 2, 0.1
@@ -68,7 +68,7 @@ class Point(Env):
 
 
 class PointSparse(Point):
-    """Reward: 1 - distance / NEAR within NEAR metres of the goal, else 0."""
+    """Reward: 1 - distance / NEAR within NEAR meters of the goal, else 0."""
 
     name = "point-sparse"
 

@@ -144,8 +144,8 @@ def free(gl, mjr) -> None:
 class PointPainter:
     """Draws two discs on paper; needs no OpenGL."""
 
-    def __init__(self, size: int, metres: float = 3.0):
-        axis = (np.arange(size) + 0.5) / size * metres - metres / 2
+    def __init__(self, size: int, meters: float = 3.0):
+        axis = (np.arange(size) + 0.5) / size * meters - meters / 2
         self.x, self.y = axis[None, :], -axis[:, None]
 
     def __call__(self, state: ndarray, goal: ndarray | None = None):
