@@ -44,6 +44,20 @@ def write(path: str | Path, data: bytes) -> None:
         raise
 
 
+def read_json(path: Path) -> dict:
+    """The object in a JSON file. Raises ValueError, naming the file, for
+    one that is truncated, corrupted or holds anything else.
+    """
+    try:
+        found = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is truncated or corrupted "
+                         f"({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return found
+
+
 def save_file(path: str | Path, tensors: dict[str, Tensor],
               header: dict) -> None:
     """Write tensors and a JSON-able header, atomically."""
@@ -55,7 +69,8 @@ def save_file(path: str | Path, tensors: dict[str, Tensor],
 
 def load_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     """Read (tensors, header). Raises ValueError, naming the file, for one
-    that is missing, truncated, corrupted, foreign or of another format.
+    that is missing, truncated, corrupted, foreign, of another format or
+    holds numbers that are not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,7 +80,8 @@ def load_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             raw = (file.metadata() or {}).get("gmps_lite")
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
         header = json.loads(raw) if raw is not None else None
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError,
+            OSError) as error:
         raise ValueError(f"{path} is truncated, corrupted or no safetensors "
                          f"file ({error})") from error
     if not isinstance(header, dict):
@@ -73,6 +89,9 @@ def load_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} has format {header.get('format')!r}, this "
                          f"version reads {FORMAT}")
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{path}: {name!r} is not finite")
     return tensors, header
 
 
@@ -90,7 +109,8 @@ def pack(tree: Any, prefix: str = "") -> dict[str, Tensor]:
 
 def unpack(tree: Any, tensors: dict[str, Tensor], prefix: str = "") -> Any:
     """`tree` with its tensors replaced by those that `pack` saved. Learned
-    tensors are filled in place, since an optimizer points at them.
+    tensors are filled in place, since an optimizer points at them. Raises
+    ValueError for a tensor that is missing, of another shape or type.
     """
     def path(key):
         return f"{prefix}.{key}" if prefix else str(key)
@@ -99,8 +119,11 @@ def unpack(tree: Any, tensors: dict[str, Tensor], prefix: str = "") -> Any:
         if prefix not in tensors:
             raise ValueError(f"the checkpoint holds no {prefix!r}")
         value = tensors[prefix]
-        if value.dtype != tree.dtype or value.dim() != tree.dim() or (
-                tree.requires_grad and value.shape != tree.shape):
+        # Demonstrations [N, M, .] alone grow, along M.
+        grow = not tree.requires_grad and tree.dim() == value.dim() == 3
+        if value.dtype != tree.dtype or (
+                value[:, :0] if grow else value).shape != (
+                tree[:, :0] if grow else tree).shape:
             raise ValueError(
                 f"the checkpoint's {prefix!r} is {tuple(value.shape)} "
                 f"{value.dtype}, expected {tuple(tree.shape)} {tree.dtype}")
@@ -109,10 +132,15 @@ def unpack(tree: Any, tensors: dict[str, Tensor], prefix: str = "") -> Any:
         with torch.no_grad():
             return tree.copy_(value)
     if isinstance(tree, torch.optim.Optimizer):
+        sizes = [p.shape for g in tree.param_groups for p in g["params"]]
         found: dict[int, dict] = {}
         for name, value in tensors.items():
             if name.startswith(prefix + "."):
-                index, key = name[len(prefix) + 1:].split(".")
+                index, _, key = name[len(prefix) + 1:].partition(".")
+                if not index.isdecimal() or int(index) >= len(sizes) or (
+                        value.dim() and value.shape != sizes[int(index)]):
+                    raise ValueError(f"the checkpoint's {name!r} fits no "
+                                     "parameter of the optimizer")
                 found.setdefault(int(index), {})[key] = value
         tree.load_state_dict(tree.state_dict() | {"state": found})
         return tree

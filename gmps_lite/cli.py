@@ -50,6 +50,9 @@ def train(args: list[str]) -> None:
             threads: torch threads; more than one pays only on idle cores
         """
         import torch
+
+        from .types import check_count
+        check_count("threads", threads, 1)
         torch.set_num_threads(threads)
         where = folder or Path("runs") / f"{method}-{env}-s{seed}"
         result = run(method, env, cfg, seed=seed, folder=where,
@@ -85,8 +88,13 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     from .types import lookup
     run = restore(checkpoint)
     tasks = lookup("split", split, run.env.splits).tasks
+    if picture is not None:
+        _check_picture(picture)
+        if run.env.goal_dim != 2:
+            raise ValueError(f"{run.env.name} has no top view to draw")
     result = measure(run.method, run.state, run.env, tasks, steps=steps,
-                     episodes=episodes or run.cfg.episodes,
+                     episodes=(run.cfg.episodes if episodes is None
+                               else episodes),
                      rng=np.random.default_rng(seed))
     print(f"{run.header['method']} on {run.env.name}, split {split}, "
           f"{tasks.n} tasks, error in {run.env.unit}")
@@ -145,10 +153,16 @@ def plot(names: Positional[list[str]], /, key: str = "ret_post",
 
     from . import plots
     from .results import results
+    from .types import lookup
+    if not names:
+        raise ValueError("there are no results to plot: name some")
+    _check_picture(out)
     plots.style()
     fig, ax = plt.subplots()
     for i, name in enumerate(names):
-        plots.learning_curve(ax, results(name)[0], key, i, name)
+        columns = results(name)[0]
+        lookup(f"column of {name}", key, columns)
+        plots.learning_curve(ax, columns, key, i, name)
     ax.set_ylabel(key)
     ax.legend()
     fig.savefig(out)
@@ -161,6 +175,17 @@ def bench() -> None:
     """
     from .bench import main as run
     run()
+
+
+def _check_picture(path: Path) -> None:
+    """Refuse a picture that cannot be written, before the work for it."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    from .types import lookup
+    lookup("kind of picture", path.suffix[1:].lower(),
+           FigureCanvasBase.get_supported_filetypes())
+    if not path.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {path.parent}")
 
 
 COMMANDS: dict[str, Callable] = {
@@ -185,7 +210,7 @@ def main(argv: list[str] | None = None) -> None:
             tyro.cli(run, prog=f"gmps {args[0]}", args=args[1:])
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError, OSError) as error:
         raise SystemExit(f"gmps: {error}") from None
 
 

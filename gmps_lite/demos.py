@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .envs import Env
 from .rollout import expert_act, rollout
-from .types import Demos, Episodes, Params, Tasks
+from .types import Demos, Episodes, Params, Tasks, check_count
 
 Expert = Callable[[Tasks, Tensor], Tensor]
 
@@ -49,8 +49,12 @@ def collect(env: Env, tasks: Tasks, expert: Expert, *, episodes: int,
 
 def relabel(expert: Expert, tasks: Tasks, episodes: Episodes) -> Demos:
     """What each task's expert would have done at the visited observations:
-    the step that makes cloning into DAgger (Ross et al. 2011).
+    the step that makes cloning into DAgger (Ross et al. 2011). Raises
+    ValueError unless there is one task for each row of episodes.
     """
+    if tasks.n != episodes.obs.shape[0]:
+        raise ValueError(f"episodes of {episodes.obs.shape[0]} tasks, but "
+                         f"{tasks.n} tasks to label them for")
     obs = episodes.obs.flatten(1, 2)  # [N, B, O]
     return Demos(obs, expert(tasks, obs).clamp(-1.0, 1.0))
 
@@ -63,7 +67,10 @@ def aggregate(old: Demos, new: Demos) -> Demos:
 
 
 def subsample(demos: Demos, m: int, rng: np.random.Generator) -> Demos:
-    """m random steps of every task (all of them where there are fewer)."""
+    """m random steps of every task (all of them where there are fewer).
+    Raises ValueError unless m is an int of 1 or more.
+    """
+    check_count("m", m, 1)
     total = demos.obs.shape[1]
     if m >= total:
         return demos

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .envs import Env
 from .rollout import expert_act, rollout
-from .types import Tasks
+from .types import Tasks, check_count
 
 
 class Adaptation(NamedTuple):
@@ -51,10 +51,10 @@ def evaluate(method, state, env: Env, tasks: Tasks, *, steps: int,
     step, and measure before and after every step with zero noise.
 
     The measuring episodes are not counted in `steps` of the result and are
-    never used to adapt.
+    never used to adapt. Raises what `rollout` raises.
     """
-    if steps < 0:
-        raise ValueError(f"steps is {steps}, must be 0 or more")
+    check_count("steps", steps)
+    check_count("episodes", episodes, 1)
     roll = partial(rollout, env, tasks, partial(method.act, state), rng=rng)
     carry, cost, results = method.start(state, tasks.n), 0, []
     for k in range(steps + 1):

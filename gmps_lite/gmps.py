@@ -29,7 +29,7 @@ from .envs import Env
 from .inner import Gradient, act, adapt, adapt_steps, init_steps, start
 from .policies import mlp_for
 from .rollout import rollout
-from .types import Batch, Demos, Meta, Tasks, batch
+from .types import Batch, Demos, Meta, Tasks, batch, check_count
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     """One round of Algorithm 1. Moves the tensors of state.learner.meta."""
     learner, opt, demos, iteration = state
     expert = expert_for(env, cfg.expert)
+    check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
     roll = partial(rollout, env, tasks, partial(act, state), rng=rng)
 
     # Roll out the initial policy; adapt; roll out again, K times.
@@ -198,7 +199,10 @@ def effective_share(learner: Gradient, data: Batch) -> float:
 
 
 def draw(data: Batch, m: int, rng: np.random.Generator) -> Batch:
-    """m random samples of every task, the same rows for each."""
+    """m random samples of every task, the same rows for each. Raises
+    ValueError unless m is an int of 1 or more.
+    """
+    check_count("m", m, 1)
     total = data.adv.shape[1]
     if m >= total:
         return data

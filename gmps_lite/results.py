@@ -13,12 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import load_file, save_file, versions, write
+from .checkpoint import load_file, read_json, save_file, versions, write
+from .log import read_rows
+
+RECORD = ("method", "env", "config", "seeds", "commit", "minutes",
+          "hardware", "versions")
 
 
 def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
     """Stored results: columns by name, and the record (method, env, config,
-    seeds, commit, minutes, hardware, versions).
+    seeds, commit, minutes, hardware, versions). Raises ValueError, naming
+    the file, for results that are missing or damaged.
     """
     folder = resources.files("gmps_lite").joinpath("results")
     path = folder.joinpath(f"{name}.csv")
@@ -27,11 +32,11 @@ def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
                       if p.name.endswith(".csv"))
         raise ValueError(f"no results called {name!r}; there are "
                          f"{', '.join(have) or 'none'}")
-    rows = list(csv.DictReader(path.read_text().splitlines()))
-    columns = {key: np.array([float(row[key] or "nan") for row in rows])
-               for key in rows[0]}
-    record = json.loads(folder.joinpath(f"{name}.json").read_text())
-    return columns, record
+    rows = _rows(path)
+    columns = {key: np.array([row.get(key, np.nan) for row in rows])
+               for key in _keys(rows)}
+    path = folder.joinpath(f"{name}.json")
+    return columns, _need(read_json(path), RECORD, path)
 
 
 def label(record: dict) -> str:
@@ -54,14 +59,20 @@ def best_rows(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def gather(name: str, folders: list[Path], out: Path) -> Path:
     """Write NAME.csv (every iteration of every run) and NAME.json (the
-    record). Runs must differ in the seed alone.
+    record). Raises ValueError unless the runs are finished, whole and
+    differ in the seed alone.
     """
+    if not name or Path(name).name != name:
+        raise ValueError(f"name is {name!r}, must be a file name's stem")
+    if not folders:
+        raise ValueError("there are no run folders to gather")
     abouts, rows = [], []
     for folder in map(Path, folders):
         for part in ("config.json", "metrics.csv"):
             if not (folder / part).is_file():
                 raise ValueError(f"{folder} holds no {part}")
-        about = json.loads((folder / "config.json").read_text())
+        about = _need(read_json(folder / "config.json"),
+                      ("method", "env", "seed", "config"), folder)
         first = abouts[0] if abouts else about
         for key in ("method", "env", "config"):
             if about[key] != first[key]:
@@ -70,10 +81,16 @@ def gather(name: str, folders: list[Path], out: Path) -> Path:
         if about["seed"] in [a["seed"] for a in abouts]:
             raise ValueError(f"{folder} repeats seed {about['seed']}")
         abouts.append(about)
-        with (folder / "metrics.csv").open(newline="") as file:
-            rows += [{"seed": about["seed"]} | _short(row)
-                     for row in csv.DictReader(file)]
-    seconds = sum(float(row.get("seconds") or 0) for row in rows)
+        found = _rows(folder / "metrics.csv")
+        chapter = str(about["method"]).startswith("ch")
+        want = (len(rows) // (len(abouts) - 1) if len(abouts) > 1
+                else len(found)) if chapter else about["config"]["iterations"]
+        if len(found) != want:
+            raise ValueError(f"{folder} has {len(found)} of {want} "
+                             "iterations; finish the run first")
+        rows += [{"seed": about["seed"]} | {
+            k: f"{v:.6g}" for k, v in row.items()} for row in found]
+    seconds = sum(float(row.get("seconds", 0)) for row in rows)
     record = {
         "name": name, "method": abouts[0]["method"], "env": abouts[0]["env"],
         "config": abouts[0]["config"], "seeds": [a["seed"] for a in abouts],
@@ -82,8 +99,7 @@ def gather(name: str, folders: list[Path], out: Path) -> Path:
         "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
         "versions": versions()}
     text = io.StringIO(newline="")
-    keys = list(dict.fromkeys(k for row in rows for k in row))
-    writer = csv.DictWriter(text, keys, lineterminator="\n")
+    writer = csv.DictWriter(text, _keys(rows), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write(out / f"{name}.csv", text.getvalue().encode())
@@ -103,7 +119,11 @@ def command(about: dict) -> str:
 def slim(checkpoint: Path, out: Path) -> Path:
     """A checkpoint without its optimizer and with one demonstrated step a
     task: enough to act, adapt and evaluate, too little to go on training.
+    Raises ValueError if `out` is there already.
     """
+    if Path(out).exists():
+        raise ValueError(f"{out} is there already; delete it first or choose "
+                         "another name")
     tensors, header = load_file(checkpoint)
     small = {k: v[:, :1] if k.startswith("demos.") else v
              for k, v in tensors.items() if not k.startswith("opt.")}
@@ -120,6 +140,21 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _short(row: dict[str, str]) -> dict[str, str]:
-    """Six digits are enough to draw."""
-    return {k: f"{float(v):.6g}" if v else v for k, v in row.items()}
+def _rows(path) -> list[dict[str, float]]:
+    """The rows of a CSV file that has some."""
+    rows = read_rows(path)
+    if not rows:
+        raise ValueError(f"{path} holds no rows")
+    return rows
+
+
+def _keys(rows: list[dict]) -> list[str]:
+    """Every column that a row has, in the order of appearance."""
+    return list(dict.fromkeys(k for row in rows for k in row))
+
+
+def _need(found: dict, keys: tuple[str, ...], path) -> dict:
+    """`found`, or an error that says which keys it lacks."""
+    if lack := [key for key in keys if key not in found]:
+        raise ValueError(f"{path}: no {', '.join(lack)} in the record")
+    return found

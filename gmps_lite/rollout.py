@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .envs import Env
-from .types import Episodes, Tasks
+from .types import Episodes, Tasks, check_count
 
 Carry = Any  # what a method remembers between steps; see evaluate.py
 
@@ -25,25 +25,38 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
     noise scales the standard normal noise handed to `act`: 1 samples from
     the policy, 0 takes its mean.
 
-    Returns the episodes and the last carry. Costs N * E * T steps.
+    Returns the episodes and the last carry. Costs N * E * T steps. Raises
+    ValueError for counts or shapes that do not fit, FloatingPointError if an
+    action is not finite.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes is {episodes}, must be 1 or more")
+    check_count("episodes", episodes, 1)
+    check_count("the number of tasks", tasks.n, 1)
     n, e, t_max = tasks.n, episodes, env.horizon
-    goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
-    state = env.reset(n * e)
+    try:
+        out = Episodes(
+            obs=torch.empty(n, e, t_max, env.obs_dim),
+            act=torch.empty(n, e, t_max, env.act_dim),
+            rew=torch.empty(n, e, t_max), logp=torch.empty(n, e, t_max),
+            error=torch.empty(n, e, t_max))
+        goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
+        state = env.reset(n * e)
+    except (RuntimeError, TypeError, MemoryError) as error:
+        raise ValueError(f"{e} episodes of {n} tasks do not fit into memory "
+                         f"({error})") from error
     prev = (torch.zeros(n, e, env.act_dim), torch.zeros(n, e))
-    out = Episodes(
-        obs=torch.empty(n, e, t_max, env.obs_dim),
-        act=torch.empty(n, e, t_max, env.act_dim),
-        rew=torch.empty(n, e, t_max), logp=torch.empty(n, e, t_max),
-        error=torch.empty(n, e, t_max))
     for t in range(t_max):
         obs = torch.from_numpy(env.observe(state)).view(n, e, -1)
         eps = torch.zeros(n, e, env.act_dim) if noise == 0 else (
             torch.from_numpy(noise * rng.standard_normal(
                 (n, e, env.act_dim), dtype=np.float32)))
         a, logp, carry = act(carry, obs, prev, eps)
+        if a.shape != (n, e, env.act_dim) or logp.shape != (n, e):
+            raise ValueError(
+                f"act returned {tuple(a.shape)} and {tuple(logp.shape)}, "
+                f"expected {(n, e, env.act_dim)} and {(n, e)}")
+        if not torch.isfinite(a).all():
+            raise FloatingPointError(f"{env.name}: an action at step {t} is "
+                                     "not finite")
         state, rew, error = env.step(
             state, a.reshape(n * e, -1).double().numpy(), goal)
         rew = torch.from_numpy(rew).float().view(n, e)

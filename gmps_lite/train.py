@@ -15,10 +15,10 @@ from tqdm import tqdm
 from . import gmps
 from .baselines import maml
 from .checkpoint import load_file, pack, save_file, unpack
-from .envs import Env, make
+from .envs import ENVS, Env, make
 from .evaluate import evaluate
-from .log import Log, say
-from .types import all_finite, lookup
+from .log import Log, alone, say
+from .types import all_finite, check_config, check_count, lookup
 
 METHODS: dict[str, ModuleType] = {"gmps": gmps, "maml": maml}
 
@@ -35,34 +35,20 @@ class Run(NamedTuple):
 
 
 def config(method: str, env: str, **changes) -> Any:
-    """The method's numbers for an environment, with changes by name."""
+    """The method's numbers for an environment, with changes by name.
+    Raises ValueError for an unknown name or a value that is not allowed.
+    """
     module = lookup("method", method, METHODS)
+    lookup("environment", env, ENVS)
     base = module.PRESETS.get(env, module.Config())
     names = {f.name: f for f in dataclasses.fields(base)}
-    for name in changes:
+    for name, value in changes.items():
         lookup(f"{method} Config field", name, names)
+        if isinstance(value, list):
+            changes[name] = tuple(value)
     cfg = dataclasses.replace(base, **changes)
     check_config(cfg)
     return cfg
-
-
-def check_config(cfg: Any) -> None:
-    """Refuse counts below their least value and non-finite numbers."""
-    least = {"iterations": 1, "episodes": 1, "outer_steps": 1,
-             "inner_steps": 0, "inner_samples": 1, "bc_samples": 1,
-             "demo_episodes": 1, "dagger_episodes": 1, "z_dim": 1,
-             "cg_steps": 1}
-    for f in dataclasses.fields(cfg):
-        x = getattr(cfg, f.name)
-        if isinstance(x, float | int) and not np.isfinite(x):
-            raise ValueError(f"{f.name} is {x}, must be finite")
-        if f.name in least and x < least[f.name]:
-            raise ValueError(f"{f.name} is {x}, must be {least[f.name]} or "
-                             "more")
-        if f.name in ("lr", "std", "clip", "max_kl", "max_ratio") and x <= 0:
-            raise ValueError(f"{f.name} is {x}, must be above 0")
-        if f.name in ("gamma", "lam") and not 0 <= x <= 1:
-            raise ValueError(f"{f.name} is {x}, must be in [0, 1]")
 
 
 def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
@@ -77,55 +63,75 @@ def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
         (0: never); its steps are not counted.
     Returns the state with the best post-update return on training tasks.
     Raises FloatingPointError, naming the iteration and the last good
-    checkpoint, if a number stops being finite.
+    checkpoint, if a number stops being finite; ValueError for an argument
+    that is not allowed and a folder that is damaged, of another config or
+    in use.
     """
     module = lookup("method", method, METHODS)
     cfg = config(method, env) if cfg is None else cfg
     if not isinstance(cfg, module.Config):
-        raise ValueError(f"cfg is a {type(cfg).__module__} Config, expected "
-                         f"one of {method!r}")
+        raise ValueError(f"cfg is a {type(cfg).__module__}."
+                         f"{type(cfg).__name__}, expected the Config of "
+                         f"{method!r}")
     check_config(cfg)
+    for name, x in (("seed", seed), ("eval_every", eval_every),
+                    ("eval_steps", eval_steps)):
+        check_count(name, x)
     world, rng = make(env), np.random.default_rng(seed)
-    about = {"method": method, "env": env, "seed": seed,
-             "config": json.loads(json.dumps(dataclasses.asdict(cfg)))}
+    about = {"method": method, "env": env, "seed": int(seed),
+             "config": json.loads(json.dumps(dataclasses.asdict(cfg),
+                                            default=int))}
+    run = Run(module, cfg, world, module.init(cfg, world, rng), about, [])
+    with alone(folder):
+        return _go_on(run, rng, folder, eval_every, eval_steps, progress)
+
+
+def _go_on(run: Run, rng: np.random.Generator, folder, eval_every: int,
+           eval_steps: int, progress: bool) -> Run:
+    """Train a fresh run, or go on with the one that the folder holds."""
+    module, cfg, world, state, about, _ = run
     log = Log(folder, about)
-    state = module.init(cfg, world, rng)
     last = log.folder / "last.safetensors" if log.folder else None
-    first, best, best_tensors = 0, -np.inf, None
+    first, best, kept = 0, -np.inf, None
     if last and last.exists():
         tensors, header = load_file(last)
         check_header(header, about, last)
-        state = unpack(state, tensors)
-        rng.bit_generator.state = header["rng"]
-        first, best = header["iteration"], header["best"]
-        log.resume(first)
+        state = _fill(state, tensors, last)
+        try:
+            rng.bit_generator.state = header["rng"]
+            first, best = header["iteration"], float(header["best"])
+            check_count("iteration", first, 1)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{last} cannot go on: its rng, iteration or "
+                             f"best is missing or damaged ({error!r})"
+                             ) from error
+        kept = load_file(last.with_name("best.safetensors"))
+        check_header(kept[1], about, last.with_name("best.safetensors"))
         say(f"resuming {folder} at iteration {first}")
+    if last:
+        log.resume(first)
     tasks = world.splits["train"].tasks
     bar = tqdm(range(first, cfg.iterations), initial=first,
                total=cfg.iterations, disable=not progress,
-               desc=f"{method} {env} seed {seed}")
+               desc=f"{about['method']} {about['env']} seed {about['seed']}")
     try:
         for i in bar:
             began = time.perf_counter()
-            state, metrics = module.update(state, cfg, world, tasks, rng)
-            tensors = pack(state)
-            if not all_finite(tensors) or not np.isfinite(
-                    list(metrics.values())).all():
+            try:
+                state, metrics = module.update(state, cfg, world, tasks, rng)
+                tensors = pack(state)
+                if not all_finite(tensors) or not np.isfinite(
+                        list(metrics.values())).all():
+                    raise FloatingPointError("a number is not finite")
+                row = {"iteration": i} | metrics
+                if eval_every and (i + 1) % eval_every == 0:
+                    row |= _test(run._replace(state=state), eval_steps,
+                                 np.random.default_rng([about["seed"], i]))
+            except FloatingPointError as error:
                 raise FloatingPointError(
-                    f"a number is not finite after iteration {i}; the last "
-                    f"good checkpoint is "
-                    f"{last if i > first or first else 'none'}")
-            row = {"iteration": i} | metrics
-            if eval_every and (i + 1) % eval_every == 0:
-                result = evaluate(
-                    module, state, world, world.splits["test"].tasks,
-                    steps=eval_steps, episodes=cfg.episodes,
-                    rng=np.random.default_rng([seed, i]))
-                for k in range(eval_steps + 1):
-                    row[f"test_ret_{k}"] = float(result.ret[:, k].mean())
-                    row[f"test_error_{k}"] = float(result.error[:, k].mean())
-                    row[f"test_success_{k}"] = float(
-                        result.success[:, k].mean())
+                    f"{error} in iteration {i}; the last good checkpoint "
+                    f"is {last if i > first or first else 'none'}"
+                    ) from error
             row["seconds"] = time.perf_counter() - began
             row = log.add(row)
             header = about | {
@@ -134,11 +140,10 @@ def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
                 "best": max(best, metrics["ret_post"])}
             if metrics["ret_post"] >= best:
                 best = metrics["ret_post"]
-                best_tensors = {k: v.detach().clone()
-                                for k, v in tensors.items()}
+                kept = ({k: v.detach().clone() for k, v in tensors.items()},
+                        header)
                 if last:
-                    save_file(last.with_name("best.safetensors"), tensors,
-                              header)
+                    save_file(last.with_name("best.safetensors"), *kept)
             if last:
                 save_file(last, tensors, header)
             bar.set_postfix(ret=f"{metrics['ret_pre']:.1f}>"
@@ -148,10 +153,35 @@ def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
         if last and last.exists():
             say(f"\nstopped; the same call goes on from {last}")
         raise
-    if best_tensors is None:
-        best_tensors, header = load_file(last.with_name("best.safetensors"))
-    return Run(module, cfg, world, unpack(state, best_tensors), header,
-               log.rows)
+    return run._replace(state=unpack(state, kept[0]), header=kept[1],
+                        rows=log.rows)
+
+
+def _test(run: Run, steps: int, rng: np.random.Generator) -> dict:
+    """Means over the test split after 0..steps adaptation steps."""
+    result = evaluate(
+        run.method, run.state, run.env, run.env.splits["test"].tasks,
+        steps=steps, episodes=run.cfg.episodes, rng=rng)
+    row = {}
+    for k in range(steps + 1):
+        row[f"test_ret_{k}"] = float(result.ret[:, k].mean())
+        row[f"test_error_{k}"] = float(result.error[:, k].mean())
+        row[f"test_success_{k}"] = float(result.success[:, k].mean())
+    return row
+
+
+def _fill(state: Any, tensors: dict, path: Path) -> Any:
+    """`state` with the tensors of the checkpoint at `path`. Raises
+    ValueError, naming the file, for one too few, too many or that misfits.
+    """
+    try:
+        state = unpack(state, tensors)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if extra := sorted(tensors.keys() - pack(state).keys()):
+        raise ValueError(f"{path} holds {extra[0]!r}, which its method does "
+                         "not have")
+    return state
 
 
 def check_header(header: dict, about: dict, path: Path) -> None:
@@ -164,17 +194,25 @@ def check_header(header: dict, about: dict, path: Path) -> None:
 
 def restore(path: str | Path, *, method: str | None = None,
             env: str | None = None) -> Run:
-    """A trained method from its checkpoint. If `method` or `env` is given,
-    a checkpoint of another one is refused.
+    """A trained method from its checkpoint. Raises ValueError, naming the
+    file, if it is damaged, or of another `method` or `env` where given.
     """
     tensors, header = load_file(path)
     for key, want in (("method", method), ("env", env)):
         if want is not None and header.get(key) != want:
             raise ValueError(f"{path} is a checkpoint of {key} "
                              f"{header.get(key)!r}, not {want!r}")
-    module = lookup("method", header["method"], METHODS)
-    changes = {k: tuple(v) if isinstance(v, list) else v
-               for k, v in header["config"].items()}
-    cfg, world = module.Config(**changes), make(header["env"])
+    try:
+        module = lookup("method", header.get("method"), METHODS)
+        world = make(str(header.get("env")))
+        found = header.get("config")
+        want = {f.name for f in dataclasses.fields(module.Config)}
+        if not isinstance(found, dict) or found.keys() != want:
+            diff = want ^ set(found) if isinstance(found, dict) else want
+            raise ValueError("its config has too few or too many fields: "
+                             f"{', '.join(sorted(diff))}")
+        cfg = config(header["method"], world.name, **found)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     state = module.init(cfg, world, np.random.default_rng(0))
-    return Run(module, cfg, world, unpack(state, tensors), header, [])
+    return Run(module, cfg, world, _fill(state, tensors, path), header, [])

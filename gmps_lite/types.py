@@ -15,13 +15,25 @@ The order is always ``[N, E, T, feature]``.
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields
 from difflib import get_close_matches
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 Params = dict[str, Tensor]
+
+# What `check_config` allows in the fields of a method's Config.
+LEAST = {"iterations": 1, "episodes": 1, "outer_steps": 1, "inner_steps": 0,
+         "inner_samples": 1, "bc_samples": 1, "demo_episodes": 1,
+         "dagger_episodes": 1, "z_dim": 1, "cg_steps": 1}
+POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio")
+CHOICES = {"adapt": ("all", "z"), "loss": ("mse", "nll")}
+KINDS = {"bool": bool, "int": int, "float": (float, int), "str": str,
+         "tuple[int, ...]": tuple}
 
 
 class Tasks(NamedTuple):
@@ -107,11 +119,46 @@ def all_finite(tree: Any) -> bool:
     return all(all_finite(leaf) for leaf in leaves)
 
 
+def check_count(name: str, x: Any, least: int = 0) -> None:
+    """Raise a ValueError unless x is an int of `least` or more."""
+    if isinstance(x, bool) or not isinstance(x, Integral) or x < least:
+        raise ValueError(f"{name} is {x!r}, must be an int of {least} or "
+                         "more")
+
+
 def lookup(kind: str, name: str, table: dict) -> Any:
-    """`table[name]`, or an error that lists what is allowed."""
-    if name in table:
+    """`table[name]`. Raises a ValueError that lists what is allowed."""
+    if isinstance(name, str) and name in table:
         return table[name]
     near = get_close_matches(str(name), table, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"unknown {kind} {name!r}{hint} Allowed: "
                    f"{', '.join(sorted(table))}")
+
+
+def check_config(cfg: Any) -> None:
+    """Raise ValueError for a field of the wrong type, a number that is too
+    small, too large or not finite, a string that is no choice.
+    """
+    for f in fields(cfg):
+        x, name = getattr(cfg, f.name), f.name
+        kind = KINDS.get(f.type, object)
+        if not isinstance(x, kind) or (
+                isinstance(x, bool) and f.type != "bool"):
+            raise ValueError(f"{name} is {x!r}, must be of type {f.type}")
+        if isinstance(x, tuple):
+            for size in x:
+                check_count(f"a size in {name}", size, 1)
+        if isinstance(x, float) and not math.isfinite(x):
+            raise ValueError(f"{name} is {x}, must be finite")
+        if name in LEAST:
+            check_count(name, x, LEAST[name])
+        if name in POSITIVE and x <= 0:
+            raise ValueError(f"{name} is {x}, must be above 0")
+        if name in ("step_size", "damping") and x < 0:
+            raise ValueError(f"{name} is {x}, must be 0 or more")
+        if name in ("gamma", "lam", "lr_end") and not 0 <= x <= 1:
+            raise ValueError(f"{name} is {x}, must be in [0, 1]")
+        if name in CHOICES and x not in CHOICES[name]:
+            raise ValueError(f"{name} is {x!r}, must be one of "
+                             f"{', '.join(map(repr, CHOICES[name]))}")
