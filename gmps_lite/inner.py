@@ -25,7 +25,9 @@ def inner_loss(policy, params: Params, data: Batch,
     w = pi(a|s) / pi_old(a|s) with no gradient of its own, at most max_ratio:
     pi_old collected the samples (`data.logp`), so w = 1 until the parameters
     move. Its gradient is then an estimate of the policy gradient at `params`
-    although the samples came from elsewhere (GMPS, section 4.3).
+    although the samples came from elsewhere (GMPS, section 4.3). Only the
+    gradient is right: w counts as a constant, as in the released code, so
+    the *second* derivative lacks the part that flows through w.
     """
     logp = policy.logp(params, data.obs, data.act)
     w = (logp - data.logp).detach().exp().clamp(max=max_ratio)

@@ -38,11 +38,11 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
             act=torch.empty(n, e, t_max, env.act_dim),
             rew=torch.empty(n, e, t_max), logp=torch.empty(n, e, t_max),
             error=torch.empty(n, e, t_max))
-        goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
-        state = env.reset(n * e)
-    except (RuntimeError, TypeError, MemoryError) as error:
-        raise ValueError(f"{e} episodes of {n} tasks do not fit into memory "
-                         f"({error})") from error
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"{e} episodes of {n} tasks do not fit into "
+                         f"memory ({error})") from error
+    goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
+    state = env.reset(n * e)
     prev = (torch.zeros(n, e, env.act_dim), torch.zeros(n, e))
     for t in range(t_max):
         obs = torch.from_numpy(env.observe(state)).view(n, e, -1)

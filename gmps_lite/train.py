@@ -68,10 +68,11 @@ def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
     in use.
     """
     module = lookup("method", method, METHODS)
+    lookup("environment", env, ENVS)
     cfg = config(method, env) if cfg is None else cfg
     if not isinstance(cfg, module.Config):
         raise ValueError(f"cfg is a {type(cfg).__module__}."
-                         f"{type(cfg).__name__}, expected the Config of "
+                         f"{type(cfg).__name__}, expected one of "
                          f"{method!r}")
     check_config(cfg)
     for name, x in (("seed", seed), ("eval_every", eval_every),
@@ -101,6 +102,8 @@ def _go_on(run: Run, rng: np.random.Generator, folder, eval_every: int,
             rng.bit_generator.state = header["rng"]
             first, best = header["iteration"], float(header["best"])
             check_count("iteration", first, 1)
+            if not np.isfinite(best):
+                raise ValueError(f"best is {best}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{last} cannot go on: its rng, iteration or "
                              f"best is missing or damaged ({error!r})"

@@ -20,7 +20,7 @@ def conjugate_gradient(product: Callable[[Tensor], Tensor], b: Tensor,
     x, r = torch.zeros_like(b), b.clone()
     p, rr = r.clone(), r @ r
     for _ in range(steps):
-        if rr < tol:
+        if rr <= tol:
             break
         ap = product(p)
         alpha = rr / (p @ ap)

@@ -139,6 +139,15 @@ def test_evaluate_counts_and_shapes(name, rng):
                  rng=rng)
 
 
+def test_evaluation_measures_without_noise(name):
+    r = run(name)
+    tasks = r.env.splits["test"].tasks
+    a, b = (evaluate(r.method, r.state, r.env, tasks, steps=1, episodes=3,
+                     rng=np.random.default_rng(seed)) for seed in (0, 1))
+    assert torch.equal(a.ret[:, 0], b.ret[:, 0])
+    assert not torch.equal(a.ret[:, 1], b.ret[:, 1])  # tries do have noise
+
+
 def test_gmps_learns_to_adapt():
     """A minute of real training: one step must win most of the way from
     the unadapted policy to the expert, on goals it has never seen.
@@ -237,6 +246,14 @@ def test_collect_relabel_subsample(rng):
     assert relabel(env.expert, tasks, out).obs.shape == (2, 50, 6)
 
 
+def test_labels_are_clipped_to_what_can_be_done(rng):
+    env = make("point")
+    tasks = env.splits["train"][[0]]
+    demos = collect(env, tasks, lambda t, obs: torch.full_like(obs, 3.0),
+                    episodes=1, rng=rng)
+    assert bool((demos.act == 1).all())
+
+
 @pytest.mark.parametrize("broken, match", [
     (lambda d: Demos(d.obs[..., :3], d.act), "obs has shape"),
     (lambda d: Demos(d.obs, d.act[..., :2]), "act has shape"),
@@ -289,6 +306,18 @@ def test_trpo_step_on_a_quadratic():
         max_kl=0.02, damping=0.0)
     torch.testing.assert_close(new["x"], -0.2 * slope / 5)
     assert info["accepted"] == 1 and info["kl"] <= 0.02 + 1e-12
+
+
+def test_trpo_step_stays_in_the_trust_region():
+    """A divergence that grows faster than its quadratic part: the first
+    try of the line search is outside, the accepted one is not.
+    """
+    x = {"x": torch.zeros(1, dtype=torch.float64)}
+    new, info = trpo_step(
+        x, lambda p: p["x"].sum(),
+        lambda p: (0.5 * p["x"] ** 2 + 10 * p["x"] ** 4).sum(), max_kl=0.02)
+    assert info["accepted"] == 1 and info["kl"] <= 0.02
+    assert -0.2 < float(new["x"]) < -0.1
 
 
 def test_trpo_step_refuses_to_get_worse():
