@@ -1,11 +1,15 @@
 """The command `gmps`, and figures of stored results."""
 
+import json
+from dataclasses import asdict
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from gmps_lite import bench, claims, cli, gmps, plots
+from gmps_lite.book import pretrained
 from gmps_lite.demos import subsample
 from gmps_lite.envs import make
 from gmps_lite.results import results
@@ -132,3 +136,17 @@ def test_stored_results_say_where_they_come_from():
             assert record.get(key), (name, key)
         assert set(columns["seed"]) == set(record["seeds"])
         assert len(record["seeds"]) >= 3
+
+
+@pytest.mark.parametrize("name, method, env, changes", [
+    ("point-gmps", "gmps", "point", {}), ("push-gmps", "gmps", "push", {}),
+    ("push-blind", "gmps", "push", {"inner_steps": 0}),
+    ("point-maml", "maml", "point", {})])
+def test_stored_results_belong_to_the_presets(name, method, env, changes):
+    """After a change of a preset the results must be recorded again."""
+    want = json.loads(json.dumps(asdict(config(method, env, **changes))))
+    record = results(name)[1]
+    assert (record["method"], record["env"]) == (method, env)
+    assert record["config"] == want
+    if name in ("point-gmps", "push-gmps"):
+        assert pretrained(name).header["config"] == want
