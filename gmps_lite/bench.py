@@ -23,16 +23,15 @@ import numpy as np
 import torch
 
 from . import gmps
-from .advantages import advantages
 from .claims import Row, learned_point, learned_push, more_steps
 from .demos import bc_loss, subsample
 from .envs import make
 from .inner import act as policy_act
-from .inner import start
+from .inner import samples, start
 from .log import say
 from .rollout import rollout
 from .train import config
-from .types import Demos, Meta, batch
+from .types import Demos, Meta
 
 ROWS = 400  # 10 tasks of 40 episodes
 
@@ -150,8 +149,8 @@ def outer_step(env_name: str) -> Row:
     for _ in range(cfg.inner_steps):
         episodes, _ = rollout(env, tasks, partial(policy_act, state), carry,
                               episodes=cfg.episodes, rng=rng)
-        full = batch(episodes, advantages(episodes, gamma=0.99, lam=1.0))
-        data.append(gmps.draw(full, cfg.inner_samples, rng))
+        data.append(subsample(samples(state.learner, episodes),
+                              cfg.inner_samples, rng))
     demos = subsample(demos, cfg.bc_samples, rng)
     leaves = [x for d in meta for x in d.values()]
 

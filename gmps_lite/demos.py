@@ -7,6 +7,7 @@ the goal, which `tasks` holds and the agent never sees.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from torch import Tensor
 
 from .envs import Env
 from .rollout import expert_act, rollout
-from .types import Demos, Episodes, Params, Tasks, check_count
+from .types import Batch, Demos, Episodes, Params, Tasks, check_count
 
 Expert = Callable[[Tasks, Tensor], Tensor]
+Data = TypeVar("Data", Demos, Batch)
 
 
 def bc_loss(policy, params: Params, demos: Demos,
@@ -66,16 +68,17 @@ def aggregate(old: Demos, new: Demos) -> Demos:
                  torch.cat([old.act, new.act], 1))
 
 
-def subsample(demos: Demos, m: int, rng: np.random.Generator) -> Demos:
-    """m random steps of every task (all of them where there are fewer).
+def subsample(data: Data, m: int, rng: np.random.Generator) -> Data:
+    """m random steps, the same rows for every task, of demonstrations
+    [N, M, .] or of a batch [N, B, .]; all of them where there are fewer.
     Raises ValueError unless m is an int of 1 or more.
     """
     check_count("m", m, 1)
-    total = demos.obs.shape[1]
+    total = data.obs.shape[1]
     if m >= total:
-        return demos
+        return data
     index = torch.as_tensor(rng.choice(total, m, replace=False))
-    return Demos(demos.obs[:, index], demos.act[:, index])
+    return type(data)(*(x[:, index] for x in data))
 
 
 def check_demos(demos: Demos, obs_dim: int, act_dim: int, n: int) -> None:

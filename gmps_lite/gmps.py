@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from .advantages import advantages
 from .demos import (
     aggregate,
     bc_loss,
@@ -26,10 +25,18 @@ from .demos import (
     subsample,
 )
 from .envs import Env
-from .inner import Gradient, act, adapt, adapt_steps, init_steps, start
+from .inner import (
+    Gradient,
+    act,
+    adapt,
+    adapt_steps,
+    init_steps,
+    samples,
+    start,
+)
 from .policies import mlp_for
 from .rollout import rollout
-from .types import Batch, Demos, Meta, Tasks, batch, check_count
+from .types import Batch, Demos, Meta, Tasks
 
 
 @dataclass(frozen=True)
@@ -146,8 +153,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         episodes, carry = roll(carry, episodes=cfg.episodes)
         collected.append(episodes)
         carry = adapt(state, carry, episodes)
-    batches = [batch(e, advantages(e, gamma=cfg.gamma, lam=cfg.lam))
-               for e in collected]
+    batches = [samples(learner, e) for e in collected]
 
     # Label the states that adapted policies visit; add them to the data.
     last, _ = roll(carry, episodes=cfg.dagger_episodes)
@@ -163,7 +169,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         group["lr"] = cfg.lr * (cfg.lr_end + (1 - cfg.lr_end) * decay)
     losses = []
     for _ in range(cfg.outer_steps):
-        few = [draw(b, cfg.inner_samples, rng) for b in batches]
+        few = [subsample(b, cfg.inner_samples, rng) for b in batches]
         opt.zero_grad()
         loss = outer_loss(learner.policy, learner.meta, few,
                           subsample(demos, cfg.bc_samples, rng), cfg.loss,
@@ -196,18 +202,6 @@ def effective_share(learner: Gradient, data: Batch) -> float:
     logp = learner.policy.logp(learner.meta.params, data.obs, data.act)
     w = (logp - data.logp).exp()
     return float(w.sum() ** 2 / (w**2).sum() / w.numel())
-
-
-def draw(data: Batch, m: int, rng: np.random.Generator) -> Batch:
-    """m random samples of every task, the same rows for each. Raises
-    ValueError unless m is an int of 1 or more.
-    """
-    check_count("m", m, 1)
-    total = data.adv.shape[1]
-    if m >= total:
-        return data
-    index = torch.as_tensor(rng.choice(total, m, replace=False))
-    return Batch(*(x[:, index] for x in data))
 
 
 __all__ = ["PRESETS", "Config", "State", "act", "adapt", "init",

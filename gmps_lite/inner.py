@@ -80,6 +80,12 @@ class GradientCarry(NamedTuple):
     params: Params  # each [N, ...]
 
 
+def samples(learner: Gradient, episodes: Episodes) -> Batch:
+    """Episodes as the inner loss eats them: with advantages, flattened."""
+    return batch(episodes, advantages(episodes, gamma=learner.gamma,
+                                      lam=learner.lam))
+
+
 def start(state, n: int) -> GradientCarry:
     """n fresh tasks, all at the meta-learned initial parameters."""
     return GradientCarry(expand(detach(state.learner.meta.params), n))
@@ -88,7 +94,7 @@ def start(state, n: int) -> GradientCarry:
 def adapt(state, carry: GradientCarry, episodes: Episodes) -> GradientCarry:
     """One inner step for each task, from episodes that `carry` rolled out."""
     g = state.learner
-    data = batch(episodes, advantages(episodes, gamma=g.gamma, lam=g.lam))
+    data = samples(g, episodes)
     step = detach(g.meta.step)
 
     def one(params, data):

@@ -14,7 +14,6 @@ import numpy as np
 from torch import Tensor
 from torch.func import vmap
 
-from ..advantages import advantages
 from ..envs import Env
 from ..inner import (
     Gradient,
@@ -22,12 +21,13 @@ from ..inner import (
     adapt,
     init_steps,
     inner_update,
+    samples,
     start,
 )
 from ..policies import mlp_for
 from ..rollout import rollout
 from ..trpo import trpo_step
-from ..types import Batch, Episodes, Meta, Params, Tasks, batch
+from ..types import Batch, Meta, Params, Tasks
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,10 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     roll = partial(rollout, env, tasks, partial(act, state), rng=rng,
                    episodes=cfg.episodes)
 
-    def heap(e: Episodes) -> Batch:
-        return batch(e, advantages(e, gamma=cfg.gamma, lam=cfg.lam))
-
     first, carry = roll(start(state, tasks.n))
     carry = adapt(state, carry, first)
     second, _ = roll(carry)
-    before, after = heap(first), heap(second)
+    before, after = samples(learner, first), samples(learner, second)
 
     flat = _join(meta) if cfg.learn_steps else dict(meta.params)
     new, info = trpo_step(
