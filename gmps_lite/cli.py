@@ -1,19 +1,20 @@
 """The command `gmps`: train, evaluate, collect, export, plot, bench.
 
 examples:
-  gmps train gmps push --seed 0 --folder runs/push-s0
-  gmps train maml point --iterations 20 --episodes 40
-  gmps evaluate runs/push-s0/best.safetensors --steps 3
-  gmps collect push-gmps runs/push-s0 runs/push-s1
+  gmps train gmps --env push --seed 0
+  gmps train maml --env point --iterations 20 --episodes 40
+  gmps evaluate runs/push-gmps-s0/best.safetensors --steps 3
+  gmps collect push-gmps runs/push-gmps-s0 runs/push-gmps-s1
   gmps plot push-gmps push-blind --key test_error_1 --out curve.png
   gmps bench
-`gmps train METHOD ENV --help` lists every number of a method.
+`gmps train METHOD --env ENV --help` lists every number of a method.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,16 +25,20 @@ from .log import say
 
 
 def train(args: list[str]) -> None:
-    """`gmps train METHOD ENV`: the flags are the method's Config fields."""
+    """`gmps train METHOD --env ENV`: the flags are the method's Config."""
     from .envs import ENVS
     from .train import METHODS, config
     from .train import train as run
-    if len(args) < 2 or args[0].startswith("-") or args[1].startswith("-"):
-        raise SystemExit("usage: gmps train METHOD ENV [flags]\n"
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--env")
+    found, flags = parser.parse_known_args(args[1:])
+    if not args or args[0].startswith("-") or found.env is None:
+        raise SystemExit("usage: gmps train METHOD --env ENV [flags]\n"
                          f"  METHOD: {', '.join(METHODS)}\n"
                          f"  ENV: {', '.join(ENVS)}\n"
-                         "`gmps train METHOD ENV --help` lists the flags.")
-    method, env = args[:2]
+                         "`gmps train METHOD --env ENV --help` lists the "
+                         "flags.")
+    method, env = args[0], found.env
     default = config(method, env)
 
     def command(cfg=default, seed: int = 0, folder: Path | None = None,
@@ -44,7 +49,7 @@ def train(args: list[str]) -> None:
         Args:
             cfg: the numbers of the method
             seed: of every random number in the run
-            folder: where it writes; default runs/METHOD-ENV-sSEED
+            folder: where it writes; default runs/ENV-METHOD-sSEED
             eval_every: evaluate on the test split every so many iterations
             eval_steps: adaptation steps of that evaluation
             threads: torch threads; more than one pays only on idle cores
@@ -54,7 +59,7 @@ def train(args: list[str]) -> None:
         from .types import check_count
         check_count("threads", threads, 1)
         torch.set_num_threads(threads)
-        where = folder or Path("runs") / f"{method}-{env}-s{seed}"
+        where = folder or Path("runs") / f"{env}-{method}-s{seed}"
         result = run(method, env, cfg, seed=seed, folder=where,
                      eval_every=eval_every, eval_steps=eval_steps)
         last = result.rows[-1]
@@ -64,7 +69,8 @@ def train(args: list[str]) -> None:
 
     # tyro reads the flags off the Config that the first two words chose.
     command.__annotations__["cfg"] = OmitArgPrefixes[type(default)]
-    tyro.cli(command, prog=f"gmps train {method} {env}", args=args[2:])
+    tyro.cli(command, prog=f"gmps train {method} --env {env}",
+             args=flags)
 
 
 def evaluate(checkpoint: Positional[Path], /, split: str = "test",

@@ -1,5 +1,5 @@
-"""One folder a run: config.json, metrics.csv, checkpoints; one line an
-iteration on the console.
+"""One folder a run: config.json, provenance.json, metrics.csv, checkpoints;
+one line an iteration on the console.
 """
 
 from __future__ import annotations
@@ -8,12 +8,17 @@ import csv
 import io
 import json
 import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .checkpoint import read_json, write
+from .checkpoint import read_json, versions, write
 
 try:
     import fcntl
@@ -24,6 +29,7 @@ except ImportError:  # Windows: nothing stops a second run in a folder
 class Log:
     """Metrics of one run. Keys that begin with "steps_" are environment
     steps: every one is counted here, by phase, and summed in `total_steps`.
+    Steps of evaluation have a key of their own, `eval_steps`.
     """
 
     def __init__(self, folder: str | Path | None, config: dict):
@@ -33,20 +39,21 @@ class Log:
         """
         self.folder = Path(folder) if folder is not None else None
         self.rows: list[dict] = []
+        self.signed = self.folder is None
         if self.folder is None:
             return
         path = self.folder / "config.json"
-        if path.exists():
-            old = read_json(path)
-            diff = [k for k in sorted({*old, *config})
-                    if old.get(k) != config.get(k)]
-            if diff:
-                changes = ", ".join(
-                    f"{k}: {old.get(k)!r} there, {config.get(k)!r} now"
-                    for k in diff)
-                raise ValueError(f"{self.folder} holds a run of another "
-                                 f"config ({changes}); choose another folder")
+        if path.exists() and (diff := changes(read_json(path), config)):
+            raise ValueError(f"{self.folder} holds a run of another config "
+                             f"({diff}); choose another folder")
         write(path, json.dumps(config, indent=1).encode())
+
+    def sign(self) -> None:
+        """Add to provenance.json who makes the rows from here on."""
+        self.signed, path = True, self.folder / "provenance.json"
+        old = read_json(path).get("starts", []) if path.exists() else []
+        new = {"row": len(self.rows)} | provenance()
+        write(path, json.dumps({"starts": [*old, new]}, indent=1).encode())
 
     def resume(self, iteration: int) -> None:
         """Keep the rows of iterations before `iteration`, the checkpoint's.
@@ -66,6 +73,8 @@ class Log:
 
     def add(self, row: dict) -> dict:
         """Append one iteration's numbers and write the file whole."""
+        if not self.signed:
+            self.sign()
         last = self.rows[-1]["total_steps"] if self.rows else 0
         spent = sum(v for k, v in row.items() if k.startswith("steps_"))
         row = row | {"total_steps": last + spent}
@@ -78,6 +87,50 @@ class Log:
             writer.writerows(self.rows)
             write(self.folder / "metrics.csv", out.getvalue().encode())
         return row
+
+
+def changes(old: dict, new: dict) -> str:
+    """What differs, field by field, the fields of a dict in it too."""
+    words = []
+    for key in sorted({*old, *new}):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            words += [changes(a, b)] if a != b else []
+        elif a != b:
+            words.append(f"{key}: {a!r} there, {b!r} now")
+    return ", ".join(words)
+
+
+def provenance() -> dict:
+    """What makes numbers now: command, commit, hardware, versions."""
+    own = Path(sys.argv[0]).stem in ("gmps", "cli")
+    return {"command": shlex.join(["gmps", *sys.argv[1:]]) if own else "",
+            "commit": commit(), "hardware": hardware(),
+            "versions": versions()}
+
+
+def commit() -> str:
+    """The commit of the source, with a + if the source differs from it;
+    "unknown" outside a checkout.
+    """
+    def git(*args):
+        return subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *args],
+            capture_output=True, text=True, check=False)
+    found = shutil.which("git") and git("rev-parse", "HEAD").stdout.strip()
+    if not found:
+        return "unknown"
+    clean = git("diff", "--quiet", "HEAD", "--", "*.py", "*.xml")
+    return found + "+" * bool(clean.returncode)
+
+
+def hardware() -> str:
+    """The processor's model and how many cores there are."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    found = re.search(r"model name\s*: (.*)", text)
+    cpu = found[1] if found else platform.processor() or platform.machine()
+    return f"{cpu}, {os.cpu_count()} cores"
 
 
 def read_rows(path) -> list[dict[str, float]]:
@@ -95,9 +148,10 @@ def read_rows(path) -> list[dict[str, float]]:
 
 
 @contextmanager
-def alone(folder: str | Path | None) -> Iterator[None]:
+def alone(folder: str | Path | None, wait: bool = False) -> Iterator[None]:
     """Make a folder and hold it. Raises ValueError if it is a file or if
-    another run holds it; the system lets go when a process dies.
+    another run holds it, unless told to wait for that one; the system lets
+    go when a process dies.
     """
     if folder is None:
         yield
@@ -111,7 +165,8 @@ def alone(folder: str | Path | None) -> Iterator[None]:
     handle = os.open(Path(folder), os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (
+                0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise ValueError(f"another run is writing to {folder}; wait or "
                              "choose another folder") from None

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from scipy import stats
 
+from .results import by_seed, ledger
+
 # Okabe and Ito's colors, which people with any color vision tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
           "#555555"]
@@ -67,20 +69,18 @@ def band(ax: Axes, x, values, i: int = 0, label: str = "") -> None:
                     linewidth=0)
 
 
-def by_seed(columns: dict[str, np.ndarray], key: str) -> np.ndarray:
-    """A column of stored results as [seeds, iterations]."""
-    seeds = np.unique(columns["seed"])
-    rows = [columns[key][columns["seed"] == s] for s in seeds]
-    short = min(map(len, rows))
-    return np.stack([row[:short] for row in rows])
-
-
 def learning_curve(ax: Axes, columns: dict[str, np.ndarray], key: str,
-                   i: int = 0, label: str = "") -> None:
-    """A metric over all environment steps, with its interval."""
-    steps = by_seed(columns, "total_steps").mean(0)
-    band(ax, steps, by_seed(columns, key), i, label)
-    ax.set_xlabel("environment steps (experts included)")
+                   i: int = 0, label: str = "", experts: bool = True) -> None:
+    """A metric over all environment steps, with its interval.
+
+    experts: count the steps that the experts cost.
+    """
+    values = by_seed(columns, key)
+    seen = ~np.isnan(values).any(0)  # iterations that were evaluated
+    steps = ledger(columns, experts).mean(0)
+    band(ax, steps[seen], values[:, seen], i, label)
+    ax.set_xlabel("environment steps (experts "
+                  f"{'included' if experts else 'not counted'})")
 
 
 def adaptation_curve(ax: Axes, values, i: int = 0, label: str = "") -> None:

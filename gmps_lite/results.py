@@ -5,19 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import platform
-import subprocess
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import load_file, read_json, save_file, versions, write
-from .log import read_rows
+from .checkpoint import load_file, read_json, save_file, write
+from .demos import expert_for
+from .envs import make
+from .evaluate import evaluate_expert
+from .log import alone, changes, commit, provenance, read_rows
 
 RECORD = ("method", "env", "config", "seeds", "commit", "minutes",
           "hardware", "versions")
+
+SAME = ("method", "env", "config", "splits")  # in all rows of one table
 
 
 def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
@@ -41,32 +43,53 @@ def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
 
 def label(record: dict) -> str:
     """One line of provenance for a figure or a table."""
+    commits = "; ".join(c[:7] for c in record["commit"].split("; "))
     return (f"{record['method']} on {record['env']}: "
             f"{len(record['seeds'])} seeds, {record['minutes']:.0f} min in "
-            f"all on {record['hardware']}, commit {record['commit'][:7]}")
+            f"all on {record['hardware']}, commit {commits}")
+
+
+def by_seed(columns: dict[str, np.ndarray], key: str) -> np.ndarray:
+    """A column of stored results as [seeds, iterations]."""
+    seeds = np.unique(columns["seed"])
+    rows = [columns[key][columns["seed"] == s] for s in seeds]
+    short = min(map(len, rows))
+    return np.stack([row[:short] for row in rows])
+
+
+def ledger(columns: dict[str, np.ndarray], experts: bool = True
+           ) -> np.ndarray:
+    """All environment steps so far, with or without what the experts cost,
+    [seeds, iterations]. Steps of evaluation are in neither.
+    """
+    total = by_seed(columns, "total_steps")
+    if experts or "steps_expert" not in columns:
+        return total
+    return total - by_seed(columns, "steps_expert").cumsum(1)
 
 
 def best_rows(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """For each seed the iteration whose post-update return on *training*
-    tasks is best: the checkpoint that `train` keeps. [seeds] a column.
+    tasks is best: the checkpoint that `train` keeps, where every iteration
+    was evaluated; else the best of those that were. [seeds] a column.
     """
+    tested = ~np.isnan(columns.get("test_ret_0", columns["ret_post"]))
     picked = []
     for seed in np.unique(columns["seed"]):
-        rows = np.flatnonzero(columns["seed"] == seed)
+        rows = np.flatnonzero((columns["seed"] == seed) & tested)
         picked.append(rows[np.nanargmax(columns["ret_post"][rows])])
     return {key: values[picked] for key, values in columns.items()}
 
 
 def gather(name: str, folders: list[Path], out: Path) -> Path:
     """Write NAME.csv (every iteration of every run) and NAME.json (the
-    record). Raises ValueError unless the runs are finished, whole and
-    differ in the seed alone.
+    record), which keep the seeds that they hold besides. Raises ValueError
+    unless the runs are finished, whole and differ in the seed alone.
     """
-    if not name or Path(name).name != name:
-        raise ValueError(f"name is {name!r}, must be a file name's stem")
+    _stem(name)
     if not folders:
         raise ValueError("there are no run folders to gather")
-    abouts, rows = [], []
+    abouts, rows, starts = [], [], []
     for folder in map(Path, folders):
         for part in ("config.json", "metrics.csv"):
             if not (folder / part).is_file():
@@ -89,32 +112,90 @@ def gather(name: str, folders: list[Path], out: Path) -> Path:
         if len(found) != size:
             raise ValueError(f"{folder} has {len(found)} of {size} "
                              "iterations; finish the run first")
-        rows += [{"seed": about["seed"]} | {
-            k: f"{v:.6g}" for k, v in row.items()} for row in found]
-    seconds = sum(float(row.get("seconds", 0)) for row in rows)
-    record = {
-        "name": name, "method": abouts[0]["method"], "env": abouts[0]["env"],
-        "config": abouts[0]["config"], "seeds": [a["seed"] for a in abouts],
-        "command": command(abouts[0]),
-        "commit": commit(), "minutes": round(seconds / 60, 2),
-        "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
-        "versions": versions()}
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _keys(rows), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write(out / f"{name}.csv", text.getvalue().encode())
-    write(out / f"{name}.json", json.dumps(record, indent=1).encode())
-    return out / f"{name}.csv"
+        rows += [{"seed": about["seed"]} | row for row in found]
+        path = folder / "provenance.json"
+        starts += read_json(path)["starts"] if path.exists() else [
+            provenance()]
+    first = abouts[0]
+    record = {"name": name} | {k: first[k] for k in SAME[:3]} | {
+        "seeds": [a["seed"] for a in abouts],
+        "command": command(first, starts[0]["command"])}
+    for key in ("commit", "hardware"):
+        record[key] = _join(s[key] for s in starts)
+    record["versions"] = starts[-1]["versions"]
+    if "expert" in first["config"]:
+        record["expert"] = expert_scores(first["env"],
+                                         first["config"]["expert"])
+    return store(name, rows, record, out)
 
 
-def command(about: dict) -> str:
-    """What makes such a run; the Config in the record has its numbers."""
+def store(name: str, rows: list[dict], record: dict, out: Path) -> Path:
+    """Write NAME.csv and NAME.json, keeping the rows of other seeds that
+    they hold; who else writes there waits. Raises ValueError, naming the
+    fields, if they hold rows of another config.
+    """
+    path, out = Path(out) / f"{_stem(name)}.csv", Path(out)
+    with alone(out, wait=True):
+        check_stored(name, record, out)
+        if path.exists():
+            old = read_json(path.with_suffix(".json"))
+            kept = [row for row in _rows(path)
+                    if row["seed"] not in record["seeds"]]
+            if kept:
+                record = record | {
+                    "seeds": sorted({int(r["seed"]) for r in kept + rows})}
+                for key in ("commit", "hardware"):
+                    record[key] = _join([old[key], record[key]])
+            rows = sorted(kept + rows, key=lambda row: row["seed"])
+        seconds = sum(row.get("seconds", 0) for row in rows)
+        record = record | {"minutes": round(seconds / 60, 2)}
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, _keys(rows), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.7g}" for k, v in row.items()}
+                         for row in rows)
+        write(path, text.getvalue().encode())
+        write(path.with_suffix(".json"),
+              json.dumps(record, indent=1).encode())
+    return path
+
+
+def check_stored(name: str, record: dict, out: Path) -> None:
+    """Raise ValueError, naming the fields, if the results NAME in `out` are
+    there and of another method, env or config.
+    """
+    path = Path(out) / f"{_stem(name)}.json"
+    if path.exists():
+        old = read_json(path)
+        if diff := changes(*({k: r.get(k) for k in SAME}
+                             for r in (old, record))):
+            raise ValueError(f"{path} holds results of another config "
+                             f"({diff}); choose another name or folder, or "
+                             "delete it first")
+
+
+def expert_scores(env: str, name: str) -> dict:
+    """Mean return, error and success of an expert on every split."""
+    world = make(env)
+    expert, out = expert_for(world, name), {}
+    for split in world.splits.values():
+        found = evaluate_expert(world, split.tasks, expert)
+        out[split.name] = {k: round(float(getattr(found, k).mean()), 4)
+                           for k in ("ret", "error", "success")}
+    return out
+
+
+def command(about: dict, typed: str = "") -> str:
+    """What makes such a run; the Config in the record has its numbers.
+
+    typed: what was typed on the command line, where that is known.
+    """
     method, env = about["method"], about["env"]
     if method.startswith("ch"):  # a chapter's own experiment
         return (f"GMPS_LITE_KEEP=runs papermill book/{method}.ipynb "
                 f"out.ipynb -p SEED {about['seed']}")
-    return f"gmps train {method} {env} --seed {about['seed']}"
+    return typed or (f"gmps train {method} --env {env} "
+                     f"--seed {about['seed']}")
 
 
 def slim(checkpoint: Path, out: Path) -> Path:
@@ -133,20 +214,24 @@ def slim(checkpoint: Path, out: Path) -> Path:
     return out
 
 
-def commit() -> str:
-    """The commit of the source, "unknown" outside a checkout."""
-    done = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-        capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
 def _rows(path) -> list[dict[str, float]]:
     """The rows of a CSV file that has some."""
     rows = read_rows(path)
     if not rows:
         raise ValueError(f"{path} holds no rows")
     return rows
+
+
+def _stem(name: str) -> str:
+    if not name or Path(name).name != name:
+        raise ValueError(f"name is {name!r}, must be a file name's stem")
+    return name
+
+
+def _join(texts) -> str:
+    """Different texts, each once."""
+    return "; ".join(dict.fromkeys(
+        part for text in texts for part in text.split("; ")))
 
 
 def _keys(rows: list[dict]) -> list[str]:

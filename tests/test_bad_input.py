@@ -307,9 +307,10 @@ def test_an_export_overwrites_nothing(folder):
     (["evaluate", "RUN", "--episodes", "0"], "episodes is 0"),
     (["evaluate", "RUN", "--picture", "no/x.png"], "there is no folder no"),
     (["evaluate", "RUN", "--picture", "x.foo"], "kind of picture 'foo'"),
-    (["train", "gmps", "point", "--threads", "0"], "threads is 0"),
-    (["train", "gmps", "pont", "--help"], "did you mean 'point'"),
-    (["train", "gmps", "point", "--folder", "file/x"], "Not a directory"),
+    (["train", "gmps", "--env", "point", "--threads", "0"], "threads is 0"),
+    (["train", "gmps", "--env", "pont", "--help"], "did you mean 'point'"),
+    (["train", "gmps", "--env", "point", "--folder", "file/x"],
+     "Not a directory"),
     (["plot", "push-gmps", "--key", "ret_pots"], "did you mean 'ret_post'"),
     (["plot"], "no results to plot"),
 ])

@@ -23,16 +23,19 @@ FLAGS = ["--iterations", "2", "--episodes", "3", "--outer-steps", "2",
 @pytest.fixture
 def run(tmp_path):
     folder = tmp_path / "run"
-    cli.main(["train", "gmps", "point", "--folder", str(folder), *FLAGS])
+    cli.main(["train", "gmps", "--env", "point", "--folder", str(folder),
+              *FLAGS])
     return folder
 
 
 def test_train_writes_a_run(run, capsys):
     assert {p.name for p in run.iterdir()} == {
-        "config.json", "metrics.csv", "last.safetensors", "best.safetensors"}
+        "config.json", "provenance.json", "metrics.csv", "last.safetensors",
+        "best.safetensors"}
     head = (run / "metrics.csv").read_text().splitlines()[0].split(",")
     for key in ("total_steps", "steps_expert", "steps_pre", "steps_post",
-                "ess", "test_ret_3", "test_success_3", "seconds"):
+                "ess", "eval_steps", "test_ret_3", "test_success_3",
+                "seconds"):
         assert key in head
 
 
@@ -59,9 +62,9 @@ def test_collect_export_plot(run, tmp_path, monkeypatch):
 def test_help_has_examples(capsys):
     cli.main(["--help"])
     out = capsys.readouterr().out
-    assert "examples:" in out and "gmps train gmps push" in out
+    assert "examples:" in out and "gmps train gmps --env push" in out
     with pytest.raises(SystemExit):
-        cli.main(["train", "gmps", "push", "--help"])
+        cli.main(["train", "gmps", "--env", "push", "--help"])
     out = capsys.readouterr().out
     assert "--inner-steps" in out and "adaptation steps" in out
 
@@ -69,11 +72,13 @@ def test_help_has_examples(capsys):
 @pytest.mark.parametrize("args, match", [
     (["trian"], "did you mean 'train'"),
     (["train"], "METHOD: gmps, maml"),
-    (["train", "gmps", "psh"], "did you mean 'push'"),
-    (["train", "gmsp", "push"], "did you mean 'gmps'"),
+    (["train", "gmps", "--env", "psh"], "did you mean 'push'"),
+    (["train", "gmsp", "--env", "push"], "did you mean 'gmps'"),
     (["evaluate", "nothing"], "no checkpoint at nothing"),
-    (["train", "gmps", "point", "--episodes", "-3"], "episodes is -3"),
-    (["train", "gmps", "ant"], "ant has no analytic expert"),
+    (["train", "gmps", "--env", "point", "--episodes", "-3"],
+     "episodes is -3"),
+    (["train", "gmps", "point"], "usage: gmps train METHOD --env ENV"),
+    (["train", "gmps", "--env", "ant"], "ant has no analytic expert"),
 ])
 def test_errors_say_what_to_do(args, match, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -78,9 +78,10 @@ def test_a_finished_run_runs_nothing_again(tmp_path, monkeypatch):
 
 def test_kill_loses_at_most_one_iteration(tmp_path):
     """kill -9 in the middle; the folder stays readable and goes on."""
-    args = [sys.executable, "-m", "gmps_lite.cli", "train", "gmps", "point",
-            "--folder", str(tmp_path / "r"), "--iterations", "60",
-            "--episodes", "3", "--outer-steps", "2", "--eval-every", "0"]
+    args = [sys.executable, "-m", "gmps_lite.cli", "train", "gmps",
+            "--env", "point", "--folder", str(tmp_path / "r"),
+            "--iterations", "60", "--episodes", "3", "--outer-steps", "2",
+            "--eval-every", "0"]
     child = subprocess.Popen(args, stderr=subprocess.DEVNULL)
     last = tmp_path / "r" / "last.safetensors"
     deadline = time.time() + 60
@@ -99,9 +100,10 @@ def test_kill_loses_at_most_one_iteration(tmp_path):
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_politely_says_how_to_go_on(tmp_path, kill):
-    args = [sys.executable, "-m", "gmps_lite.cli", "train", "gmps", "point",
-            "--folder", str(tmp_path / "r"), "--iterations", "5000",
-            "--episodes", "3", "--outer-steps", "2", "--eval-every", "0"]
+    args = [sys.executable, "-m", "gmps_lite.cli", "train", "gmps",
+            "--env", "point", "--folder", str(tmp_path / "r"),
+            "--iterations", "5000", "--episodes", "3", "--outer-steps", "2",
+            "--eval-every", "0"]
     child = subprocess.Popen(args, stderr=subprocess.PIPE, text=True)
     last = tmp_path / "r" / "last.safetensors"
     deadline = time.time() + 60
