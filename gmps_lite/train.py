@@ -165,7 +165,7 @@ def _test(run: Run, steps: int, rng: np.random.Generator) -> dict:
     result = evaluate(
         run.method, run.state, run.env, run.env.splits["test"].tasks,
         steps=steps, episodes=run.cfg.episodes, rng=rng)
-    row = {}
+    row = {"eval_steps": result.steps + result.obs.shape[:3].numel()}
     for k in range(steps + 1):
         row[f"test_ret_{k}"] = float(result.ret[:, k].mean())
         row[f"test_error_{k}"] = float(result.error[:, k].mean())
