@@ -24,6 +24,8 @@ FLOORS = [
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",
+    "ppo",
+    "experts",
     "gmps baselines",
     "train plots exercises results",
     "book claims",
@@ -31,7 +33,8 @@ FLOORS = [
     "cli __init__ __main__",
 ]
 FLOOR = {name: i for i, row in enumerate(FLOORS) for name in row.split()}
-SIDEWAYS = {"envs", "baselines", "exercises"}  # folders that are one module
+# Folders that are one module.
+SIDEWAYS = {"envs", "experts", "baselines", "exercises"}
 
 
 def label(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Policies that know the goal, trained for the learners to imitate."""
