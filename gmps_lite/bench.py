@@ -55,7 +55,7 @@ def collection() -> list[Row]:
     params = policy.init(rng)
     learner = gmps.Gradient(policy, Meta(params, {}), cfg.gamma, cfg.lam)
     state = gmps.State(learner, None, None, None)
-    tasks = env.splits["train10"].tasks
+    tasks = env.splits["train"].tasks
     carry = start(state, tasks.n)
     roll = partial(rollout, env, tasks, partial(policy_act, state), carry,
                    episodes=ROWS // tasks.n, rng=rng)

@@ -24,6 +24,12 @@ def goals(tasks):
     return tasks.goal.double().numpy()
 
 
+def degrees(tasks):
+    """Angles of the goals, 0 to 360 degrees, [N]."""
+    y, x = goals(tasks).T[::-1]
+    return np.rad2deg(np.arctan2(y, x)) % 360
+
+
 def noise(env, rows, seed=0, steps=None):
     rng = np.random.default_rng(seed)
     return rng.uniform(-1, 1, (steps or env.horizon, rows, env.act_dim))
@@ -114,20 +120,31 @@ def test_step_is_pure(env):
 
 def test_the_goal_is_never_observed(env):
     act = np.repeat(noise(env, 1), 2, 1)
+    split = env.splits["train"]
     state, obs, rew, error = play(
-        env, act, goals(env.splits["train"][[0, 19]]))
+        env, act, goals(split[[0, len(split) - 1]]))
     assert np.array_equal(obs[:, 0], obs[:, 1])
     assert np.array_equal(state[:, 0], state[:, 1])
     assert not np.array_equal(error[:, 0], error[:, 1])
     assert "goal" not in inspect.signature(env.observe).parameters
 
 
+SIZES = {"point": (40, 20, 20), "push": (20, 20, 18), "door": (20, 20, 20),
+         "ant": (10, 20, 20), "ant-half": (20, 19, 19),
+         "ant-full": (20, 20, 0)}  # nothing is left beyond a full circle
+
+
 def test_splits_are_disjoint(env):
-    sizes = {k: len(v) for k, v in env.splits.items()}
-    assert sizes["train"] in (20, 40) and sizes["test"] == 20
-    assert sizes["extrapolation"] in (18, 20)
-    full = {k: v.tasks.goal for k, v in env.splits.items()
-            if k != "train10"}
+    full = {k: v.tasks.goal for k, v in env.splits.items()}
+    more = full.pop("train40", None)  # all that `train` is taken from
+    assert (more is not None) == (env.name in ("ant", "ant-sparse"))
+    if more is not None:
+        assert len(more) == 40 and torch.equal(full["train"], more[::4])
+        full["train"] = more
+    assert tuple(len(env.splits.get(k, ())) for k in (
+        "train", "test", "extrapolation")) == SIZES[
+            env.name.removesuffix("-sparse")]
+    assert set(full) <= {"train", "test", "extrapolation"}
     for a in full:
         assert len(full[a].unique(dim=0)) == len(full[a])
         for b in full:
@@ -327,11 +344,28 @@ def test_ant_rotation_matrix():
 
 
 def test_ant_goals_are_the_released_ones():
-    goal = make("ant").splits["train"].tasks.goal
-    assert torch.allclose(goal.norm(dim=-1), torch.tensor(2.0))
-    assert torch.equal(make("ant").splits["train10"].tasks.goal, goal[::4])
-    angle = torch.rad2deg(torch.atan2(goal[:, 1], goal[:, 0]))
+    tasks = make("ant").splits["train40"].tasks
+    assert torch.allclose(tasks.goal.norm(dim=-1), torch.tensor(2.0))
+    angle = degrees(tasks)
     assert angle[0] == 0 and angle[-1] == pytest.approx(90, abs=1e-4)
+    assert np.diff(angle) == pytest.approx(90 / 39, abs=1e-4)
+
+
+@pytest.mark.parametrize("name, last, beyond", [
+    ("ant", 90, (94.5, 180)), ("ant-half", 180, (189, 351)),
+    ("ant-full", 342, ())])
+def test_arcs_of_the_ant(name, last, beyond):
+    """Test goals lie between training goals, the others beyond them."""
+    splits = make(name).splits
+    train = degrees(splits.get("train40", splits["train"]).tasks)
+    test = degrees(splits["test"].tasks)
+    assert train.max() == pytest.approx(last, abs=1e-4)
+    gap = np.abs(test[:, None] - train)
+    gap = np.minimum(gap, 360 - gap).min(1)
+    assert gap == pytest.approx(train[1] / 2, abs=1e-3)
+    if beyond:
+        far = degrees(splits["extrapolation"].tasks)
+        assert (far.min(), far.max()) == pytest.approx(beyond, abs=1e-3)
 
 
 def test_the_door_opens_to_60_degrees_and_stays():

@@ -8,6 +8,7 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import RecordEpisodeStatistics
@@ -17,6 +18,7 @@ from gmps_lite.envs import ENVS, gym_id, make
 from gmps_lite.envs.render import RenderError, backend, painter
 
 NAMES = sorted(ENVS)
+VIEWED = sorted(n for n in ENVS if hasattr(ENVS[n], "view_dim"))
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,10 @@ def test_ids():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_check_env(name):
-    env = gymnasium.make(gym_id(name))
-    check_env(env.unwrapped, skip_render_check=True)
-    env.close()
+    for view in {False, name in VIEWED}:
+        env = gymnasium.make(gym_id(name), goal_view=view)
+        check_env(env.unwrapped, skip_render_check=True)
+        env.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -161,6 +164,53 @@ def test_the_goal_is_observed_only_on_request():
         assert np.array_equal(obs[..., 6:], info["goal"])
 
 
+@pytest.mark.parametrize("name", VIEWED)
+def test_what_an_expert_sees_does_and_earns(name):
+    """goal_view: the core's view, folded actions, the shaped reward."""
+    core, rng = make(name), np.random.default_rng(0)
+    rows = gymnasium.make_vec(gym_id(name), num_envs=3, goal_view=True,
+                              max_episode_steps=5)
+    one = gymnasium.make(gym_id(name), goal_view=True)
+    obs, info = rows.reset(options={"task": [1, 4, 9]})
+    goal = torch.from_numpy(info["goal"])
+    single = [one.reset(options={"task": 9})[0]]
+    state, told = core.reset(3), [obs]
+    for t in range(5):
+        assert rows.observation_space.contains(obs)
+        act = rng.uniform(-1, 1, (3, core.act_dim)).astype(np.float32)
+        world = core.unfold(torch.from_numpy(act), goal)
+        before, state = state, core.step(state, world, goal).state
+        seen, nxt = (torch.from_numpy(core.observe(s))
+                     for s in (before, state))
+        obs, rew, term, trunc, info = rows.step(act)
+        assert rew == pytest.approx(
+            core.shaped(seen, world, nxt, goal)[0].numpy(), abs=1e-5)
+        assert obs == pytest.approx(core.view(nxt, goal).numpy(), abs=1e-5)
+        assert info["error"] == pytest.approx(
+            core.error(state, goal.double().numpy()))
+        assert not term.any() and (trunc == (t == 4)).all()
+        o, r, *_ = one.step(act[2])
+        single.append(o)
+        told.append(obs)
+        assert isinstance(r, float) and r == pytest.approx(rew[2], abs=1e-5)
+    assert np.array(single) == pytest.approx(np.array(told)[:, 2], abs=1e-5)
+
+
+def test_wrong_views_are_named():
+    with pytest.raises(ValueError, match="door has no view for trained"):
+        gymnasium.make(gym_id("door"), goal_view=True)
+    with pytest.raises(ValueError, match="goal_in_obs and goal_view"):
+        gymnasium.make_vec(gym_id("ant"), goal_view=True, goal_in_obs=True)
+    env = gymnasium.make_vec(gym_id("ant"), num_envs=2, goal_view=True)
+    with pytest.raises(RuntimeError, match="ant: call reset before step"):
+        env.step(np.zeros((2, 8)))
+    env.reset()
+    with pytest.raises(ValueError, match="ant: actions have shape"):
+        env.step(np.zeros((2, 7)))
+    with pytest.raises(ValueError, match="not finite in 2 of 2 rows"):
+        env.step(np.full((2, 8), np.nan))
+
+
 def test_wrappers_of_gymnasium():
     env = RecordEpisodeStatistics(gymnasium.make(gym_id("point")))
     env.reset(seed=0)
@@ -202,12 +252,13 @@ def test_pictures(name, request):
     first = env.render()
     assert first.shape == (64, 64, 3) and first.dtype == np.uint8
     assert first.std() > 5
-    env.reset(options={"task": 19})  # the goal is drawn
+    last = len(env.unwrapped.core.splits["train"]) - 1
+    env.reset(options={"task": last})  # the goal is drawn
     assert not np.array_equal(first, env.render())
     for _ in range(12):
         env.step(np.ones(env.action_space.shape, np.float32))
     moved = env.render()
-    env.reset(options={"task": 19})
+    env.reset(options={"task": last})
     assert not np.array_equal(moved, env.render())
     env.close()
 

@@ -7,14 +7,15 @@ from functools import lru_cache
 import gymnasium
 
 from ..types import lookup
-from .ant import Ant, AntSparse
+from .ant import Ant, AntFull, AntHalf, AntSparse
 from .core import Env, MujocoEnv, Split, Step
 from .door import Door
 from .point import Point, PointSparse
 from .push import Push, PushSparse
 
 ENVS = {cls.name: cls for cls in (
-    Point, PointSparse, Ant, AntSparse, Push, PushSparse, Door)}
+    Point, PointSparse, Ant, AntHalf, AntFull, AntSparse, Push, PushSparse,
+    Door)}
 
 
 @lru_cache(maxsize=16)
