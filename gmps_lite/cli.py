@@ -1,11 +1,17 @@
-"""The command `gmps`: train, evaluate, collect, export, plot, bench.
+"""The command `gmps`: train, sweep, evaluate, measure, collect, export, plot,
+claims, bench.
 
 examples:
   gmps train gmps --env push --seed 0
   gmps train maml --env point --iterations 20 --episodes 40
+  gmps sweep --methods gmps maml --envs ant-half push --seeds 0 1 2 --jobs 2
+  gmps sweep --methods gmps --envs push --seeds 0 1 2 --set inner_steps=0 \\
+      --tag blind
   gmps evaluate runs/push-gmps-s0/best.safetensors --steps 3
+  gmps measure ant-gmps-beyond runs/ant-gmps-s?/best.safetensors --steps 10
   gmps collect push-gmps runs/push-gmps-s0 runs/push-gmps-s1
   gmps plot push-gmps push-blind --key test_error_1 --out curve.png
+  gmps claims
   gmps bench
 `gmps train METHOD --env ENV --help` lists every number of a method.
 """
@@ -16,6 +22,7 @@ import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import tyro
@@ -27,14 +34,14 @@ from .log import say
 def train(args: list[str]) -> None:
     """`gmps train METHOD --env ENV`: the flags are the method's Config."""
     from .envs import ENVS
-    from .train import METHODS, config
+    from .train import TRAINABLE, config
     from .train import train as run
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--env")
     found, flags = parser.parse_known_args(args[1:])
     if not args or args[0].startswith("-") or found.env is None:
         raise SystemExit("usage: gmps train METHOD --env ENV [flags]\n"
-                         f"  METHOD: {', '.join(METHODS)}\n"
+                         f"  METHOD: {', '.join(TRAINABLE)}\n"
                          f"  ENV: {', '.join(ENVS)}\n"
                          "`gmps train METHOD --env ENV --help` lists the "
                          "flags.")
@@ -175,14 +182,6 @@ def plot(names: Positional[list[str]], /, key: str = "ret_post",
     say(f"wrote {out}")
 
 
-def bench() -> None:
-    """Measure speed here and now, read learning off the stored results,
-    and print both against their bars.
-    """
-    from .bench import main as run
-    run()
-
-
 def _check_picture(path: Path) -> None:
     """Refuse a picture that cannot be written, before the work for it."""
     from matplotlib.backend_bases import FigureCanvasBase
@@ -194,9 +193,11 @@ def _check_picture(path: Path) -> None:
         raise ValueError(f"{path}: there is no folder {path.parent}")
 
 
-COMMANDS: dict[str, Callable] = {
-    "evaluate": evaluate, "collect": collect, "export": export,
-    "plot": plot, "bench": bench}
+# A module's own function serves as a command: its signature has the flags.
+COMMANDS: dict[str, Callable | str] = {
+    "train": train, "sweep": "sweep.sweep", "evaluate": evaluate,
+    "measure": "score.measure", "collect": collect, "export": export,
+    "plot": plot, "claims": "claims.main", "bench": "bench.main"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -211,8 +212,10 @@ def main(argv: list[str] | None = None) -> None:
             train(args[1:])
         else:
             from .types import lookup
-            run = lookup("command", args[0],
-                         COMMANDS | {"train": train})
+            run = lookup("command", args[0], COMMANDS)
+            if isinstance(run, str):
+                module, name = run.split(".")
+                run = getattr(import_module(f"gmps_lite.{module}"), name)
             tyro.cli(run, prog=f"gmps {args[0]}", args=args[1:])
     except KeyboardInterrupt:
         raise SystemExit(130) from None
