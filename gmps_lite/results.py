@@ -22,18 +22,23 @@ RECORD = ("method", "env", "config", "seeds", "commit", "minutes",
 SAME = ("method", "env", "config", "splits")  # in all rows of one table
 
 
+class Missing(ValueError):
+    """Results that nobody has made yet."""
+
+
 def results(name: str) -> tuple[dict[str, np.ndarray], dict]:
     """Stored results: columns by name, and the record (method, env, config,
-    seeds, commit, minutes, hardware, versions). Raises ValueError, naming
-    the file, for results that are missing or damaged.
+    seeds, commit, minutes, hardware, versions). Raises Missing, a
+    ValueError, for results that are not there, and ValueError, naming the
+    file, for damaged ones.
     """
     folder = resources.files("gmps_lite").joinpath("results")
     path = folder.joinpath(f"{name}.csv")
     if not path.is_file():
         have = sorted(p.name[:-4] for p in folder.iterdir()
                       if p.name.endswith(".csv"))
-        raise ValueError(f"no results called {name!r}; there are "
-                         f"{', '.join(have) or 'none'}")
+        raise Missing(f"no results called {name!r}; there are "
+                      f"{', '.join(have) or 'none'}")
     rows = _rows(path)
     columns = {key: np.array([row.get(key, np.nan) for row in rows])
                for key in _keys(rows)}
@@ -47,38 +52,6 @@ def label(record: dict) -> str:
     return (f"{record['method']} on {record['env']}: "
             f"{len(record['seeds'])} seeds, {record['minutes']:.0f} min in "
             f"all on {record['hardware']}, commit {commits}")
-
-
-def by_seed(columns: dict[str, np.ndarray], key: str) -> np.ndarray:
-    """A column of stored results as [seeds, iterations]."""
-    seeds = np.unique(columns["seed"])
-    rows = [columns[key][columns["seed"] == s] for s in seeds]
-    short = min(map(len, rows))
-    return np.stack([row[:short] for row in rows])
-
-
-def ledger(columns: dict[str, np.ndarray], experts: bool = True
-           ) -> np.ndarray:
-    """All environment steps so far, with or without what the experts cost,
-    [seeds, iterations]. Steps of evaluation are in neither.
-    """
-    total = by_seed(columns, "total_steps")
-    if experts or "steps_expert" not in columns:
-        return total
-    return total - by_seed(columns, "steps_expert").cumsum(1)
-
-
-def best_rows(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """For each seed the iteration whose post-update return on *training*
-    tasks is best: the checkpoint that `train` keeps, where every iteration
-    was evaluated; else the best of those that were. [seeds] a column.
-    """
-    tested = ~np.isnan(columns.get("test_ret_0", columns["ret_post"]))
-    picked = []
-    for seed in np.unique(columns["seed"]):
-        rows = np.flatnonzero((columns["seed"] == seed) & tested)
-        picked.append(rows[np.nanargmax(columns["ret_post"][rows])])
-    return {key: values[picked] for key, values in columns.items()}
 
 
 def gather(name: str, folders: list[Path], out: Path) -> Path:
