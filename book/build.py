@@ -3,6 +3,7 @@
     python book/build.py run [--fast] [--jobs 2] [--only ch03]
     python book/build.py site [--strict]
     python book/build.py sync [--check]
+    python book/build.py results [--check]
 
 `run` writes executed copies to _build/book; the site is built from those
 with execution off, so the notebooks in git never hold outputs.
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import psutil
 
+import ledger
 from sync import BOOK, ROOT, chapters, hide_injected, sync
 
 STAGE = ROOT / "_build" / "book"  # the source folder of the site
@@ -193,6 +195,8 @@ def site(strict: bool) -> int:
             continue
         print(f"{path.name}: {why}: first python book/build.py run")
         return 1
+    if ledger.write(check=True):
+        return 1
     ran = {path.name for path in chapters()} | {TIMES.name}
     for old in STAGE.iterdir():
         if old.is_dir():
@@ -236,6 +240,8 @@ def main() -> int:
     p.add_argument("--strict", action="store_true", help="warnings fail")
     p = parts.add_parser("sync", help="rewrite the shared cells")
     p.add_argument("--check", action="store_true", help="only compare")
+    p = parts.add_parser("results", help="rewrite the page of results")
+    p.add_argument("--check", action="store_true", help="only compare")
     args = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # through a pipe too
     # Ended from outside, by a time limit say: stop as on Ctrl-C.
@@ -243,6 +249,8 @@ def main() -> int:
     if args.part == "run":
         mode = "fast" if args.fast else "full"
         return run(mode, args.jobs, args.only, args.limit)
+    if args.part == "results":
+        return ledger.write(args.check)
     return site(args.strict) if args.part == "site" else sync(args.check)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from . import gmps
-from .claims import Row, learned_point, learned_push, more_steps
+from .claims import Row, rows, table
 from .demos import bc_loss, subsample
 from .envs import make
 from .inner import act as policy_act
@@ -217,18 +217,12 @@ def main() -> None:
     torch.set_num_threads(1)
     jobs: list[Callable] = [
         collection, against_async, partial(outer_step, "point"),
-        partial(outer_step, "push"), memory, import_time, learned_point,
-        learned_push, partial(more_steps, "point-gmps"),
-        partial(more_steps, "push-gmps"), notebooks]
-    rows: list[Row] = []
+        partial(outer_step, "push"), memory, import_time, rows, notebooks]
+    found: list[Row] = []
     for i, job in enumerate(jobs):
         say(f"[{i + 1}/{len(jobs)}] {getattr(job, 'func', job).__name__}")
         made = job()
-        rows += made if isinstance(made, list) else [made]
-    width = [max(len(str(r[i])) for r in rows) for i in range(3)]
+        found += made if isinstance(made, list) else [made]
     print(f"{os.cpu_count()} cores, mujoco {mujoco.__version__}, torch "
           f"{torch.__version__}, one torch thread")
-    for r in rows:
-        cells = "  ".join(str(c).ljust(w) for c, w in zip(
-            r[:3], width, strict=True))
-        print(f"{cells}  {'met' if r.met else 'NOT MET'}")
+    print(table(found))

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from tyro.conf import Positional
 
+from .columns import best_rows, ledger, steps_to
 from .envs import make
 from .evaluate import evaluate
 from .log import provenance, say
-from .results import best_rows, by_seed, check_stored, ledger, results, store
+from .results import check_stored, results, store
 from .train import restore
 from .types import lookup
 
@@ -51,18 +52,6 @@ def scored(name: str) -> dict[str, np.ndarray]:
     new = {key.replace("test_ret", "score"): score(values, *ends)
            for key, values in columns.items() if key.startswith("test_ret_")}
     return columns | new | {"score": np.max(list(new.values()), axis=0)}
-
-
-def steps_to(columns: dict[str, np.ndarray], key: str, threshold: float,
-             experts: bool = True) -> np.ndarray:
-    """Environment steps after which a column first reaches the threshold,
-    [seeds]; infinite for a seed that never does. It may fall below later:
-    to be lucky once is enough, which helps whoever is measured more often.
-    """
-    hit = by_seed(columns, key) >= threshold
-    steps = ledger(columns, experts)
-    first = steps[np.arange(len(hit)), hit.argmax(1)]
-    return np.where(hit.any(1), first, np.inf)
 
 
 def samples(env: str, method: str, share: float = 0.9
@@ -148,22 +137,3 @@ def place(goal: list[float]) -> dict[str, float]:
     if len(goal) == 2:
         row["angle"] = float(np.rad2deg(np.arctan2(*goal[::-1])) % 360)
     return row
-
-
-def after(columns: dict[str, np.ndarray], key: str, k: int, by: str = "seed"
-          ) -> tuple[np.ndarray, np.ndarray]:
-    """A column of a measured table after k steps. By "seed": (seeds, mean
-    over tasks [seeds]); by "angle": (angles, values [seeds, angles]).
-    """
-    rows = columns["k"] == k
-    if not rows.any():
-        raise ValueError(f"k is {k}, measured were 0 to "
-                         f"{columns['k'].max():.0f} steps")
-    seeds = np.unique(columns["seed"])
-    if by == "seed":
-        return seeds, np.array([columns[key][rows & (columns["seed"] == s)]
-                                .mean() for s in seeds])
-    x = np.unique(columns[by][rows])
-    return x, np.array([[columns[key][rows & (columns["seed"] == s)
-                                      & (columns[by] == v)].mean()
-                         for v in x] for s in seeds])

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types checkpoint",
+    "types checkpoint columns",
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",

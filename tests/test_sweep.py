@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from gmps_lite import cli, log, results, score, sweep
+from gmps_lite import cli, columns, log, results, score, sweep
 from gmps_lite.log import read_rows
 from gmps_lite.train import config, train
 
@@ -207,11 +207,11 @@ COLUMNS = {
 
 
 def test_ledger_and_steps_to():
-    assert results.ledger(COLUMNS).tolist() == [[110, 120, 130]] * 2
-    assert results.ledger(COLUMNS, experts=False).tolist() == [
+    assert columns.ledger(COLUMNS).tolist() == [[110, 120, 130]] * 2
+    assert columns.ledger(COLUMNS, experts=False).tolist() == [
         [10, 20, 30]] * 2
-    assert score.steps_to(COLUMNS, "test_ret_1", 6).tolist() == [130, 110]
-    assert score.steps_to(COLUMNS, "test_ret_1", 8.5, experts=False
+    assert columns.steps_to(COLUMNS, "test_ret_1", 6).tolist() == [130, 110]
+    assert columns.steps_to(COLUMNS, "test_ret_1", 8.5, experts=False
                           ).tolist() == [np.inf, 20]
 
 
@@ -221,9 +221,9 @@ def test_score_is_0_for_the_blind_and_1_for_the_expert(monkeypatch):
     monkeypatch.setattr(score, "results", lambda name: (stored[name], {
         "env": "e", "expert": {"test": {"ret": 13.0}}}))
     assert score.anchors("e") == (3.0, 13.0)
-    columns = score.scored("e-gmps")
-    assert columns["score_1"][2:] == pytest.approx([0.5, 0.3, 0.6, 0.2])
-    assert columns["score"][5] == pytest.approx(0.2)
+    found = score.scored("e-gmps")
+    assert found["score_1"][2:] == pytest.approx([0.5, 0.3, 0.6, 0.2])
+    assert found["score"][5] == pytest.approx(0.2)
     # final: mean of 0.5 and 0.2; 0.9 of it is 0.315
     steps, budget = score.samples("e", "slow")
     assert steps.tolist() == [130, 120] and budget == 130
@@ -242,15 +242,15 @@ def test_measure_stores_every_task_and_step(tmp_path):
     cli.main([*args, "extrapolation"])
     rows = read_rows(tmp_path / "out" / "far.csv")
     assert len(rows) == 2 * 20 * 3
-    columns = {k: np.array([r[k] for r in rows]) for k in rows[0]}
-    assert columns["angle"].min() > 90 and columns["k"].max() == 2
-    seeds, means = score.after(columns, "ret", 2)
+    table = {k: np.array([r[k] for r in rows]) for k in rows[0]}
+    assert table["angle"].min() > 90 and table["k"].max() == 2
+    seeds, means = columns.after(table, "ret", 2)
     assert seeds.tolist() == [0, 1] and means[0] == pytest.approx(np.mean(
         [r["ret"] for r in rows if r["seed"] == 0 and r["k"] == 2]))
-    x, values = score.after(columns, "error", 0, by="angle")
+    x, values = columns.after(table, "error", 0, by="angle")
     assert len(x) == 20 and values.shape == (2, 20)
     with pytest.raises(ValueError, match="measured were 0 to 2"):
-        score.after(columns, "ret", 3)
+        columns.after(table, "ret", 3)
     with pytest.raises(SystemExit, match="names: .'extrapolation'.*now"):
         cli.main([*args, "test"])
     with pytest.raises(SystemExit, match="a seed is there twice"):

@@ -14,8 +14,9 @@ from safetensors.torch import save_file as raw_save
 
 from gmps_lite import gmps
 from gmps_lite.checkpoint import load_file, pack, save_file, write
+from gmps_lite.columns import best_rows
 from gmps_lite.log import Log
-from gmps_lite.results import best_rows, gather, results, slim
+from gmps_lite.results import gather, results, slim
 from gmps_lite.train import config, restore, train
 
 TINY = {"iterations": 4, "episodes": 3, "outer_steps": 2, "hidden": (8,),
