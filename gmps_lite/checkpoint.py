@@ -119,8 +119,9 @@ def unpack(tree: Any, tensors: dict[str, Tensor], prefix: str = "") -> Any:
         if prefix not in tensors:
             raise ValueError(f"the checkpoint holds no {prefix!r}")
         value = tensors[prefix]
-        # Demonstrations [N, M, .] alone grow, along M.
-        grow = not tree.requires_grad and tree.dim() == value.dim() == 3
+        # Demonstrations [N, M, .] grow, along M; in checkpoints to ship
+        # they and PEARL's memory [N, M, ...] shrink.
+        grow = not tree.requires_grad and tree.dim() == value.dim() >= 3
         if value.dtype != tree.dtype or (
                 value[:, :0] if grow else value).shape != (
                 tree[:, :0] if grow else tree).shape:

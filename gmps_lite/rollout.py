@@ -23,7 +23,8 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
     act(carry, obs [N, E, O], prev, noise [N, E, A]) -> (act [N, E, A],
     logp [N, E], carry), where prev = (act, rew [N, E]) of the step before.
     noise scales the standard normal noise handed to `act`: 1 samples from
-    the policy, 0 takes its mean.
+    the policy, 0 takes its mean. A carry with an attribute `noise_dim` gets
+    so many columns more, [N, E, A + noise_dim].
 
     Returns the episodes and the last carry. Costs N * E * T steps. Raises
     ValueError for counts or shapes that do not fit, FloatingPointError if an
@@ -44,11 +45,12 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
     goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
     state = env.reset(n * e)
     prev = (torch.zeros(n, e, env.act_dim), torch.zeros(n, e))
+    columns = env.act_dim + getattr(carry, "noise_dim", 0)
     for t in range(t_max):
         obs = torch.from_numpy(env.observe(state)).view(n, e, -1)
-        eps = torch.zeros(n, e, env.act_dim) if noise == 0 else (
+        eps = torch.zeros(n, e, columns) if noise == 0 else (
             torch.from_numpy(noise * rng.standard_normal(
-                (n, e, env.act_dim), dtype=np.float32)))
+                (n, e, columns), dtype=np.float32)))
         a, logp, carry = act(carry, obs, prev, eps)
         if a.shape != (n, e, env.act_dim) or logp.shape != (n, e):
             raise ValueError(
