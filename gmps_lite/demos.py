@@ -95,12 +95,3 @@ def check_demos(demos: Demos, obs_dim: int, act_dim: int, n: int) -> None:
     if demos.obs.shape[1] != demos.act.shape[1] or not demos.obs.shape[1]:
         raise ValueError(f"demonstrations: {demos.obs.shape[1]} observations"
                          f" and {demos.act.shape[1]} actions a task")
-
-
-def expert_for(env: Env, name: str) -> Expert:
-    """The expert called `name` for an environment."""
-    if name != "analytic":
-        raise ValueError(f"unknown expert {name!r}, allowed: 'analytic'")
-    if env.expert is None:
-        raise ValueError(f"{env.name} has no analytic expert")
-    return env.expert

@@ -20,11 +20,11 @@ from .demos import (
     bc_loss,
     check_demos,
     collect,
-    expert_for,
     relabel,
     subsample,
 )
 from .envs import Env
+from .experts import expert_for
 from .inner import (
     Gradient,
     act,
@@ -79,7 +79,7 @@ class Config:
     loss: str = "mse"
     """Outer loss: "mse" on the mean [code] or "nll" [paper]."""
     expert: str = "analytic"
-    """Who is imitated: the environment's own analytic expert."""
+    """Who is imitated: a name in `experts`, or a checkpoint's path."""
     demo_episodes: int = 5
     """Demonstrations a task [code: 1 to 20]."""
     dagger: bool = True
@@ -186,7 +186,8 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         "ret_post": float(last.ret.mean()),
         "error_post": float(last.error[..., -1].mean()),
         "ess": effective_share(learner, batches[0]) if batches else 1.0,
-        "steps_expert": 0 if iteration else state.demos.obs.shape[:2].numel(),
+        "steps_expert": 0 if iteration else (
+            expert.steps + state.demos.obs.shape[:2].numel()),
         "steps_pre": collected[0].steps if collected else 0,
         "steps_post": sum(e.steps for e in collected[1:]) + last.steps,
     }

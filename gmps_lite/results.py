@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from .checkpoint import load_file, read_json, save_file, write
-from .demos import expert_for
 from .envs import make
 from .evaluate import evaluate_expert
+from .experts import expert_for
 from .log import alone, changes, commit, provenance, read_rows
 
 RECORD = ("method", "env", "config", "seeds", "commit", "minutes",
@@ -172,16 +172,17 @@ def command(about: dict, typed: str = "") -> str:
 
 
 def slim(checkpoint: Path, out: Path) -> Path:
-    """A checkpoint without its optimizer and with one demonstrated step a
-    task: enough to act, adapt and evaluate, too little to go on training.
+    """A checkpoint without its optimizers and with one demonstrated step or
+    remembered episode a task: enough to act, adapt and evaluate, too little
+    to go on training.
     Raises ValueError if `out` is there already.
     """
     if Path(out).exists():
         raise ValueError(f"{out} is there already; delete it first or choose "
                          "another name")
     tensors, header = load_file(checkpoint)
-    small = {k: v[:, :1] if k.startswith("demos.") else v
-             for k, v in tensors.items() if not k.startswith("opt.")}
+    small = {k: v[:, :1] if k.startswith(("demos.", "memory.")) and v.dim()
+             else v for k, v in tensors.items() if "opt." not in k}
     header = {k: v for k, v in header.items() if k != "rng"}
     save_file(out, small, header | {"commit": commit()})
     return out

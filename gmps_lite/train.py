@@ -13,14 +13,24 @@ import numpy as np
 from tqdm import tqdm
 
 from . import gmps
-from .baselines import maml
+from .baselines import maml, multitask, pearl, promp, rl2
 from .checkpoint import load_file, pack, save_file, unpack
 from .envs import ENVS, Env, make
-from .evaluate import evaluate
+from .evaluate import evaluate, evaluate_expert
+from .experts import TRAINERS, Expert
 from .log import Log, alone, say
-from .types import all_finite, check_config, check_count, lookup
+from .types import (
+    all_finite,
+    build_config,
+    check_config,
+    check_count,
+    lookup,
+)
 
-METHODS: dict[str, ModuleType] = {"gmps": gmps, "maml": maml}
+METHODS: dict[str, ModuleType] = {
+    "gmps": gmps, "maml": maml, "pearl": pearl, "promp": promp, "rl2": rl2,
+    "multitask": multitask}
+TRAINABLE = METHODS | TRAINERS
 
 
 class Run(NamedTuple):
@@ -38,7 +48,7 @@ def config(method: str, env: str, **changes) -> Any:
     """The method's numbers for an environment, with changes by name.
     Raises ValueError for an unknown name or a value that is not allowed.
     """
-    module = lookup("method", method, METHODS)
+    module = lookup("method", method, TRAINABLE)
     lookup("environment", env, ENVS)
     base = module.PRESETS.get(env, module.Config())
     names = {f.name: f for f in dataclasses.fields(base)}
@@ -67,7 +77,7 @@ def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
     that is not allowed and a folder that is damaged, of another config or
     in use.
     """
-    module = lookup("method", method, METHODS)
+    module = lookup("method", method, TRAINABLE)
     lookup("environment", env, ENVS)
     cfg = config(method, env) if cfg is None else cfg
     if not isinstance(cfg, module.Config):
@@ -160,11 +170,25 @@ def _go_on(run: Run, rng: np.random.Generator, folder, eval_every: int,
                         rows=log.rows)
 
 
+def expert(run: Run) -> Expert:
+    """The expert that `gmps train sac` or `gmps train ppo` has made."""
+    params = run.method.actor(run.state)
+    return Expert(run.method.player(run.cfg, run.env, params),
+                  run.header.get("steps", 0), run.header["method"])
+
+
 def _test(run: Run, steps: int, rng: np.random.Generator) -> dict:
-    """Means over the test split after 0..steps adaptation steps."""
-    result = evaluate(
-        run.method, run.state, run.env, run.env.splits["test"].tasks,
-        steps=steps, episodes=run.cfg.episodes, rng=rng)
+    """Means over the test split after 0..steps adaptation steps; an expert
+    has nothing to adapt.
+    """
+    tasks = run.env.splits["test"].tasks
+    if run.method in TRAINERS.values():
+        if not getattr(run.cfg, "contextual", True):
+            return {}  # experts of a task each know no other
+        steps, result = 0, evaluate_expert(run.env, tasks, expert(run))
+    else:
+        result = evaluate(run.method, run.state, run.env, tasks, steps=steps,
+                          episodes=run.cfg.episodes, rng=rng)
     row = {"eval_steps": result.steps + result.obs.shape[:3].numel()}
     for k in range(steps + 1):
         row[f"test_ret_{k}"] = float(result.ret[:, k].mean())
@@ -206,15 +230,9 @@ def restore(path: str | Path, *, method: str | None = None,
             raise ValueError(f"{path} is a checkpoint of {key} "
                              f"{header.get(key)!r}, not {want!r}")
     try:
-        module = lookup("method", header.get("method"), METHODS)
+        module = lookup("method", header.get("method"), TRAINABLE)
         world = make(str(header.get("env")))
-        found = header.get("config")
-        want = {f.name for f in dataclasses.fields(module.Config)}
-        if not isinstance(found, dict) or found.keys() != want:
-            diff = want ^ set(found) if isinstance(found, dict) else want
-            raise ValueError("its config has too few or too many fields: "
-                             f"{', '.join(sorted(diff))}")
-        cfg = config(header["method"], world.name, **found)
+        cfg = build_config(module.Config, header.get("config"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     state = module.init(cfg, world, np.random.default_rng(0))

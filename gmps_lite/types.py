@@ -29,8 +29,12 @@ Params = dict[str, Tensor]
 # What `check_config` allows in the fields of a method's Config.
 LEAST = {"iterations": 1, "episodes": 1, "outer_steps": 1, "inner_steps": 0,
          "inner_samples": 1, "bc_samples": 1, "demo_episodes": 1,
-         "dagger_episodes": 1, "z_dim": 1, "cg_steps": 1}
-POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio")
+         "dagger_episodes": 1, "z_dim": 1, "cg_steps": 1, "epochs": 1,
+         "minibatch": 1, "trial": 1, "memory": 1, "latent": 1,
+         "task_batch": 1, "batch": 1, "context": 1,
+         "capacity": 1, "updates": 1}
+POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio", "reward_scale",
+            "reward_std")
 CHOICES = {"adapt": ("all", "z"), "loss": ("mse", "nll")}
 KINDS = {"bool": bool, "int": int, "float": (float, int), "str": str,
          "tuple[int, ...]": tuple}
@@ -136,6 +140,21 @@ def lookup(kind: str, name: str, table: dict) -> Any:
                    f"{', '.join(sorted(table))}")
 
 
+def build_config(cls: type, found: Any) -> Any:
+    """The Config that a JSON object describes. Raises ValueError for a field
+    too few or too many, or a value that is not allowed.
+    """
+    want = {f.name for f in fields(cls)}
+    if not isinstance(found, dict) or found.keys() != want:
+        diff = want ^ set(found) if isinstance(found, dict) else want
+        raise ValueError("its config has too few or too many fields: "
+                         f"{', '.join(sorted(diff))}")
+    cfg = cls(**{k: tuple(v) if isinstance(v, list) else v
+                 for k, v in found.items()})
+    check_config(cfg)
+    return cfg
+
+
 def check_config(cfg: Any) -> None:
     """Raise ValueError for a field of the wrong type, a number that is too
     small, too large or not finite, a string that is no choice.
@@ -155,9 +174,9 @@ def check_config(cfg: Any) -> None:
             check_count(name, x, LEAST[name])
         if name in POSITIVE and x <= 0:
             raise ValueError(f"{name} is {x}, must be above 0")
-        if name in ("step_size", "damping") and x < 0:
+        if name in ("step_size", "damping", "kl", "kl_weight") and x < 0:
             raise ValueError(f"{name} is {x}, must be 0 or more")
-        if name in ("gamma", "lam", "lr_end") and not 0 <= x <= 1:
+        if name in ("gamma", "lam", "lr_end", "tau", "relabel") and not 0 <= x <= 1:
             raise ValueError(f"{name} is {x}, must be in [0, 1]")
         if name in CHOICES and x not in CHOICES[name]:
             raise ValueError(f"{name} is {x!r}, must be one of "

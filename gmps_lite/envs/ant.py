@@ -14,13 +14,12 @@ and lies still (there: the episode ends).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from .core import MujocoEnv, Split, ring
+from .symmetry import LEGS, TURN, VIEW, which
 
 RADIUS = 2.0  # meters from the start to every goal
 NEAR = 0.8  # meters; the sparse goal term is constant farther away
@@ -28,11 +27,6 @@ BONUS = 4.0  # added to minus the distance, so that most rewards are positive
 EFFORT = 0.005  # cost of the sum of squared actions
 ALIVE = 0.05  # for every step
 HEALTHY = (0.2, 1.0)  # meters, allowed heights of the torso
-# Joints are in the order of legs 1 2 3 4, actuators of legs 4 1 2 3: which
-# actuator drives each joint.
-MOTOR = torch.tensor([2, 3, 4, 5, 6, 7, 0, 1])
-# Ankles of legs 2 and 3 turn the other way round.
-TURN = torch.tensor([1.0, 1, 1, -1, 1, -1, 1, 1])
 
 
 class Ant(MujocoEnv):
@@ -43,7 +37,7 @@ class Ant(MujocoEnv):
     state, so that nothing infinite is ever observed.
     """
 
-    name = "ant"
+    name = body = "ant"
     xml, frame_skip, extra = "ant.xml", 1, 1
     horizon, obs_dim, act_dim = 200, 38, 8
     tolerance, camera = 0.5, "side"
@@ -110,11 +104,13 @@ class Ant(MujocoEnv):
     def view(self, obs: Tensor, goal: Tensor) -> Tensor:
         """Height, up, goal, velocities and joints in the frame of the
         body's heading, with the legs named such that the goal lies between
-        0 and 45 degrees of where the ant looks at the start [..., 28].
+        0 and 90 degrees of where the ant looks at the start [..., 28].
 
-        The body looks the same after a quarter turn and in a mirror: eight
-        symmetries, so that one walk, in one eighth of the circle, is all
-        that an expert has to learn.
+        The body looks the same after a quarter turn, so that one quarter of
+        the circle is all that an expert has to learn. It also does in a
+        mirror (`twin`), but an expert of one eighth alone, though cheaper
+        still, has another gait on either side of 45 degrees: their mean,
+        with which a learner must begin, hardly walks.
         """
         turn = obs[..., 29:38]  # rotation matrix, row by row
         yaw = torch.atan2(turn[..., 3], turn[..., 0])
@@ -143,6 +139,14 @@ class Ant(MujocoEnv):
         return torch.zeros_like(act).scatter(
             -1, LEGS.order[k], act * LEGS.sign[k])
 
+    def twin(self, x, act, nxt, which):
+        def mirror(v, order, sign):  # along the line of 45 degrees
+            return torch.where(which.unsqueeze(-1), v[..., order] * sign, v)
+        order, sign = VIEW.order[5], VIEW.sign[5]
+        return (mirror(x, order, sign),
+                mirror(act, order[12:20] - 12, sign[12:20]),
+                mirror(nxt, order, sign))
+
     def shaped(self, obs, act, nxt, goal):
         """Ten times the progress toward the goal, minus the effort. With a
         discount this asks for the same as the distance in the task's
@@ -162,9 +166,8 @@ class AntHalf(Ant):
 
     @staticmethod
     def goals():
-        half = 90 / 19
-        return {"train": ring(0, 180, 20, RADIUS),
-                "test": ring(half, 180 - half, 19, RADIUS),
+        return {"train": ring(4.5, 175.5, 20, RADIUS),
+                "test": ring(9, 171, 19, RADIUS),
                 "extrapolation": ring(189, 351, 19, RADIUS)}
 
 
@@ -175,8 +178,8 @@ class AntFull(Ant):
 
     @staticmethod
     def goals():
-        return {"train": ring(0, 342, 20, RADIUS),
-                "test": ring(9, 351, 20, RADIUS)}
+        return {"train": ring(9, 351, 20, RADIUS),
+                "test": ring(0, 342, 20, RADIUS)}
 
 
 class AntSparse(Ant):
@@ -200,47 +203,3 @@ def rotation(quat: np.ndarray) -> np.ndarray:
         2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     ], -1)
-
-
-def which(goal: Tensor) -> Tensor:
-    """The symmetry, 0 to 7, that brings a goal [..., 2] between 0 and 45
-    degrees: that many quarter turns, and from 4 on a mirror image as well.
-    """
-    turns = torch.atan2(goal[..., 1], goal[..., 0]) / (torch.pi / 2)
-    # A goal on an edge, whatever its last digits, is always on one side.
-    near = torch.floor(turns + 0.5 + 1e-5)
-    return near.long() % 4 + 4 * (turns - near < -1e-5).long()
-
-
-class Signed(NamedTuple):
-    """What becomes of D numbers under each of the eight symmetries."""
-
-    order: Tensor  # [8, D] which of the old numbers stands in each place
-    sign: Tensor  # [8, D] 1 or -1, by which it is multiplied
-
-
-def symmetries() -> Signed:
-    """Those of the view's 28 numbers; `which` has their order."""
-    view, turned, mirrored = np.arange(1, 29), [], []  # 0 has no sign
-    for _ in range(4):
-        turned.append(view)
-        # A mirror changes the sign of y, and of the spin about x and z. It
-        # swaps the legs 1 and 4, 2 and 3, whose hips swing the other way.
-        other = view.copy()
-        other[[2, 5, 7, 9, 11]] *= -1
-        other[12:] = (view[12:].reshape(2, 4, 2)[:, ::-1] * (-1, 1)).ravel()
-        mirrored.append(other)
-        # A quarter turn, of goals to the right: x, y become y, -x, and each
-        # leg takes the place of the one before it.
-        view = view.copy()
-        for x in (1, 4, 6, 9):  # up, goal, velocity, spin
-            view[[x, x + 1]] = view[x + 1], -view[x]
-        view[12:] = np.roll(view[12:].reshape(2, 8), -2, 1).ravel()
-    view = torch.as_tensor(np.array(turned + mirrored))
-    return Signed(view.abs() - 1, view.sign().float())
-
-
-VIEW = symmetries()
-# The same of the 8 motors: joints 12 to 19 of the view, by their motor.
-_joint = VIEW.order[:, 12:20] - 12
-LEGS = Signed(MOTOR[_joint], VIEW.sign[:, 12:20] * TURN[_joint])

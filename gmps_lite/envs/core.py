@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy import ndarray
+from torch import Tensor
 
 from ..types import Tasks
 
@@ -102,6 +103,8 @@ class Env:
     obs_scale: ndarray  # [O]
     path = slice(0, 2)  # of an observation: what a top view draws
     expert = None  # analytic expert (tasks, obs [N, ..., O]) -> act, if any
+    view_dim: int  # V, of what a trained expert sees
+    body: str  # environments of one body can share their experts
 
     def reset(self, n: int) -> ndarray:
         """n rows of initial state, [n, S]."""
@@ -122,6 +125,38 @@ class Env:
     def error(self, state: ndarray, goal: ndarray) -> ndarray:
         """How far the state is from the goal, [R], in `unit`."""
         raise NotImplementedError
+
+    # A trained expert may see and be rewarded with more than the agent. Its
+    # obs and act are those of `rollout`, [..., O] and [..., A].
+
+    def view(self, obs: Tensor, goal: Tensor) -> Tensor:
+        """What an expert sees when it heads for goal [..., G]: [..., V]."""
+        seen = (obs - torch.as_tensor(self.obs_mid)) / torch.as_tensor(
+            self.obs_scale)
+        goal = goal.expand(*obs.shape[:-1], self.goal_dim)
+        return torch.cat([seen, goal], -1).float()
+
+    def fold(self, act: Tensor, goal: Tensor) -> Tensor:
+        """An action as an expert with that view would give it."""
+        return act
+
+    def unfold(self, act: Tensor, goal: Tensor) -> Tensor:
+        """The inverse of `fold`."""
+        return act
+
+    def shaped(self, obs: Tensor, act: Tensor, nxt: Tensor, goal: Tensor
+               ) -> tuple[Tensor, Tensor]:
+        """(rew, done) of transitions [...] for an expert with that goal;
+        done is 1 where nothing can be earned afterwards.
+        """
+        raise ValueError(f"{self.name} has no reward for trained experts")
+
+    def twin(self, x: Tensor, act: Tensor, nxt: Tensor, which: Tensor
+             ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same transitions of an expert, those where `which` is true
+        replaced by their mirror image, if the body has one.
+        """
+        return x, act, nxt
 
     def step(self, state: ndarray, act: ndarray, goal: ndarray) -> Step:
         """One control step of R rows; actions are clipped to [-1, 1]."""

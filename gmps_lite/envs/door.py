@@ -38,7 +38,7 @@ class Door(MujocoEnv):
     the target; beyond it, 10 times (2 target - angle); never below zero.
     """
 
-    name = "door"
+    name = body = "door"
     xml, frame_skip = "door.xml", 5
     horizon, obs_dim, act_dim = 100, 6, 3
     tolerance, unit, camera = 0.1, "rad", "angled"

@@ -26,9 +26,9 @@ NEAR = 0.2  # meters; the sparse reward is zero farther away
 class Point(Env):
     """Reward: minus the distance to the goal, in meters."""
 
-    name = "point"
+    name = body = "point"
     horizon, state_dim, obs_dim, act_dim, dt = 20, 2, 2, 2, 0.1
-    tolerance = 0.2
+    tolerance, view_dim = 0.2, 4
     obs_mid, obs_scale = np.zeros(2), np.full(2, 0.5)
 
     def __init__(self, threads: int | None = None):
@@ -54,6 +54,10 @@ class Point(Env):
 
     def error(self, state, goal):
         return np.linalg.norm(state - goal, axis=-1)
+
+    def shaped(self, obs, act, nxt, goal):
+        rew = -(nxt - goal).norm(dim=-1)
+        return rew, torch.zeros_like(rew)
 
     @staticmethod
     def expert(tasks: Tasks, obs: Tensor) -> Tensor:

@@ -46,10 +46,10 @@ class Push(MujocoEnv):
     the distance in the plane from block to goal and d0 its first value.
     """
 
-    name = "push"
+    name = body = "push"
     xml, frame_skip = "push.xml", 5
     horizon, obs_dim, act_dim = 50, 6, 3
-    tolerance = 0.05
+    tolerance, view_dim = 0.05, 10
     path = slice(3, 5)  # the block
     obs_mid = np.array([0.0, 0.62, 0.05, 0.0, 0.65, 0.02])
     obs_scale = np.array([0.1, 0.12, 0.05, 0.1, 0.1, 0.05])
@@ -83,6 +83,29 @@ class Push(MujocoEnv):
 
     def marker(self, goal):
         return np.array([goal[0], goal[1], 0.001])
+
+    def view(self, obs, goal):
+        """Height of the hand, jaw to block, block to goal, goal and places,
+        in units that make each about 1 [..., 10].
+        """
+        hand, block = obs[..., :3], obs[..., 3:]
+        jaw = hand + torch.as_tensor(JAW, dtype=obs.dtype)
+        scale = torch.tensor([20.0, 20.0, 20.0])
+        return torch.cat([
+            (block - jaw) * scale, (goal - block[..., :2]) * 10,
+            (hand - torch.tensor([0.0, 0.6, 0.05])) * 10,
+            (block[..., :2] - torch.tensor([0.0, 0.65])) * 10], -1)
+
+    def shaped(self, obs, act, nxt, goal):
+        """Ten times what a step brought the jaw to the block and, counted
+        ten times more, the block to the goal: progress, as for the ant.
+        """
+        def far(o):
+            jaw = o[..., :3] + torch.as_tensor(JAW, dtype=o.dtype)
+            return ((o[..., 3:] - jaw).norm(dim=-1)
+                    + 10 * (o[..., 3:5] - goal).norm(dim=-1))
+        rew = 10 * (far(obs) - far(nxt))
+        return rew, torch.zeros_like(rew)
 
     @staticmethod
     def expert(tasks: Tasks, obs: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ from ..rollout import rollout
 from ..sac import mlp_init
 from ..types import Episodes, Params, Tasks
 
+ACTOR = "params."  # what a checkpoint calls the network that acts
+
 
 @dataclass(frozen=True)
 class Config:
@@ -74,10 +76,15 @@ class State(NamedTuple):
     iteration: Tensor  # [] how many updates were made
 
 
+def network(cfg: Config, env: Env) -> GaussianMLP:
+    """The policy over what an expert sees."""
+    return GaussianMLP(env.view_dim, env.act_dim, hidden=cfg.hidden,
+                       z_dim=0, std=cfg.std)
+
+
 def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
     """Fresh networks; the first actions are all noise."""
-    policy = GaussianMLP(env.view_dim, env.act_dim, hidden=cfg.hidden,
-                         z_dim=0, std=cfg.std)
+    policy = network(cfg, env)
     params = policy.init(rng)
     params[f"W{len(cfg.hidden)}"] *= 0.1
     val = mlp_init(rng, (env.view_dim, *cfg.hidden, 1))
@@ -128,11 +135,18 @@ def experience(env: Env, goal: Tensor, out: Episodes, val: Params,
                 target[live])
 
 
-def expert(state: State, env: Env) -> Callable[[Tasks, Tensor], Tensor]:
+def actor(state: State) -> Params:
+    """The weights that act, by the names in a checkpoint less `ACTOR`."""
+    return state.params
+
+
+def player(cfg: Config, env: Env, params: Params
+           ) -> Callable[[Tasks, Tensor], Tensor]:
     """The mean action, (tasks, obs [N, ..., O]) -> act [N, ..., A]."""
+    policy = network(cfg, env)
+
     @torch.no_grad()
     def mean(tasks: Tasks, obs: Tensor) -> Tensor:
         goal = tasks.goal.view(tasks.n, *[1] * (obs.dim() - 2), -1)
-        act = state.policy.mean(state.params, env.view(obs, goal))
-        return env.unfold(act, goal)
+        return env.unfold(policy.mean(params, env.view(obs, goal)), goal)
     return mean
