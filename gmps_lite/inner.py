@@ -8,6 +8,7 @@ computes an adapted parameter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -34,15 +35,15 @@ def inner_loss(policy, params: Params, data: Batch,
     return -(w * logp * data.adv).mean()
 
 
-def inner_update(policy, meta: Meta, data: Batch,
-                 max_ratio: float = 20.0) -> Params:
+def inner_update(policy, meta: Meta, data: Batch, max_ratio: float = 20.0,
+                 loss: Callable[..., Tensor] = inner_loss) -> Params:
     """One adaptation step for one task: phi = theta - alpha * gradient.
 
     `meta.step` holds one step size alpha for every single weight; a
     parameter without one is left as it is. Differentiable: the outer
     gradient flows through theta, through alpha and through the gradient.
     """
-    g = grad(lambda p: inner_loss(policy, p, data, max_ratio))(meta.params)
+    g = grad(lambda p: loss(policy, p, data, max_ratio))(meta.params)
     return {k: p - meta.step[k] * g[k] if k in meta.step else p
             for k, p in meta.params.items()}
 

@@ -17,6 +17,7 @@ from torch.func import vmap
 from ..envs import Env
 from ..inner import (
     Gradient,
+    GradientCarry,
     act,
     adapt,
     init_steps,
@@ -27,7 +28,7 @@ from ..inner import (
 from ..policies import mlp_for
 from ..rollout import rollout
 from ..trpo import trpo_step
-from ..types import Batch, Meta, Params, Tasks
+from ..types import Batch, Episodes, Meta, Params, Tasks
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     """One outer step: roll out, adapt, roll out again, TRPO."""
     learner = state.learner
     policy, meta = learner.policy, learner.meta
-    roll = partial(rollout, env, tasks, partial(act, state), rng=rng,
-                   episodes=cfg.episodes)
-
-    first, carry = roll(start(state, tasks.n))
-    carry = adapt(state, carry, first)
-    second, _ = roll(carry)
+    first, carry, second = before_after(state, env, tasks, cfg.episodes, rng)
     before, after = samples(learner, first), samples(learner, second)
 
     flat = _join(meta) if cfg.learn_steps else dict(meta.params)
@@ -122,12 +118,29 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         lambda x: mean_kl(policy, carry.params, _split(x, meta), before,
                           after),
         max_kl=cfg.max_kl, cg_steps=cfg.cg_steps, damping=cfg.damping)
-    metrics = info | {
-        "ret_pre": float(first.ret.mean()),
-        "ret_post": float(second.ret.mean()),
-        "error_post": float(second.error[..., -1].mean()),
-        "steps_pre": first.steps, "steps_post": second.steps}
+    metrics = info | report(first, second)
     return State(learner._replace(meta=_split(new, meta))), metrics
+
+
+def before_after(state, env: Env, tasks: Tasks, episodes: int,
+                 rng: np.random.Generator
+                 ) -> tuple[Episodes, GradientCarry, Episodes]:
+    """Roll out, adapt, roll out again: episodes of the initial policy, what
+    they adapted it to, episodes of that.
+    """
+    roll = partial(rollout, env, tasks, partial(act, state), rng=rng,
+                   episodes=episodes)
+    first, carry = roll(start(state, tasks.n))
+    carry = adapt(state, carry, first)
+    return first, carry, roll(carry)[0]
+
+
+def report(first: Episodes, second: Episodes) -> dict:
+    """The metrics that every method has."""
+    return {"ret_pre": float(first.ret.mean()),
+            "ret_post": float(second.ret.mean()),
+            "error_post": float(second.error[..., -1].mean()),
+            "steps_pre": first.steps, "steps_post": second.steps}
 
 
 def _join(meta: Meta) -> Params:
