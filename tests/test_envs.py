@@ -351,18 +351,19 @@ def test_ant_goals_are_the_released_ones():
     assert np.diff(angle) == pytest.approx(90 / 39, abs=1e-4)
 
 
-@pytest.mark.parametrize("name, last, beyond", [
-    ("ant", 90, (94.5, 180)), ("ant-half", 180, (189, 351)),
-    ("ant-full", 342, ())])
-def test_arcs_of_the_ant(name, last, beyond):
+@pytest.mark.parametrize("name, arc, beyond", [
+    ("ant", (0, 90), (94.5, 180)), ("ant-half", (4.5, 175.5), (189, 351)),
+    ("ant-full", (9, 351), ())])
+def test_arcs_of_the_ant(name, arc, beyond):
     """Test goals lie between training goals, the others beyond them."""
     splits = make(name).splits
     train = degrees(splits.get("train40", splits["train"]).tasks)
     test = degrees(splits["test"].tasks)
-    assert train.max() == pytest.approx(last, abs=1e-4)
+    assert (train[0], train[-1]) == pytest.approx(arc, abs=1e-4)
     gap = np.abs(test[:, None] - train)
     gap = np.minimum(gap, 360 - gap).min(1)
-    assert gap == pytest.approx(train[1] / 2, abs=1e-3)
+    assert gap == pytest.approx(
+        (train[1] - train[0]) / 2, abs=1e-3)
     if beyond:
         far = degrees(splits["extrapolation"].tasks)
         assert (far.min(), far.max()) == pytest.approx(beyond, abs=1e-3)

@@ -6,8 +6,9 @@ import torch
 from torch.nn.functional import one_hot
 
 from gmps_lite.envs import ENVS, make
-from gmps_lite.envs.ant import EFFORT, LEGS, VIEW, which
+from gmps_lite.envs.ant import EFFORT
 from gmps_lite.envs.push import JAW
+from gmps_lite.envs.symmetry import LEGS, VIEW, which
 
 VIEWED = sorted(n for n in ENVS if hasattr(ENVS[n], "view_dim"))
 
@@ -70,18 +71,28 @@ def test_every_view(name):
 
 # The eight symmetries of the ant
 
+def likened(env, x, act, nxt):
+    """Of an orbit's rows [8, .]: the mirrored half as the other sees it."""
+    return env.twin(x, act, nxt, torch.arange(8) >= 4)
+
+
 @pytest.mark.parametrize("degree", [5, 20, 40])
 def test_physics_does_not_tell_the_eight_apart(degree):
-    """The same folded actions bring eight ants to what looks the same."""
+    """The same folded actions, mirrored for half of them, bring eight ants
+    to what looks the same.
+    """
     env, goal = make("ant"), orbit(degree)
-    assert sorted(which(goal).tolist()) == list(range(8))
+    assert which(goal).tolist() == [0, 1, 2, 3, 3, 0, 1, 2]
     state, first = env.reset(8), None
     for act in moves(env, 45):
         seen = env.view(observe(env, state), goal)
+        act = act.expand(8, -1)
+        seen, act, again = likened(env, seen, act, seen)
+        assert torch.equal(seen, again)
         first = seen[:1] if first is None else first
         # Rounding grows: contacts are chaotic.
         assert (seen - seen[:1]).abs().max() < 5e-3
-        world = env.unfold(act.expand(8, -1), goal)
+        world = env.unfold(act, goal)
         assert len(world.unique(dim=0)) == 8
         state, rew, error = env.step(state, world.numpy(), goal.numpy())
         assert np.ptp(rew) < 5e-3 and np.ptp(error) < 5e-3
@@ -113,28 +124,35 @@ def test_unfold_is_the_inverse_of_fold():
 
 
 def test_the_goal_looks_ahead_to_the_left():
-    """At the start it lies between 0 and 45 degrees, as far as it is."""
+    """At the start it lies between 0 and 90 degrees, as far as it is; in
+    the mirror, on the other side of 45 degrees.
+    """
     env, degrees = make("ant"), np.arange(0, 360, 2.5)
     goal = circle(degrees)
-    obs = observe(env, env.reset(len(goal)))
-    x, y = env.view(obs, goal)[:, 4:6].T
-    quarter = degrees % 90
-    folded = np.minimum(quarter, 90 - quarter)
-    seen = torch.rad2deg(torch.atan2(y, x)).numpy()
-    assert seen == pytest.approx(folded, abs=1e-2)
-    assert torch.allclose(torch.hypot(x, y), torch.tensor(2.0))
+    seen = env.view(observe(env, env.reset(len(goal))), goal)
+    act = moves(env, len(goal))
+    twin, other, _ = env.twin(seen, act, seen, torch.ones(len(goal)) > 0)
+    for v, want in ((seen, degrees % 90), (twin, 90 - degrees % 90)):
+        x, y = v[:, 4:6].T
+        angle = torch.rad2deg(torch.atan2(y, x)).numpy()
+        assert angle == pytest.approx(want, abs=1e-2)
+        assert torch.allclose(torch.hypot(x, y), torch.tensor(2.0))
+    both = torch.ones(len(goal)) > 0
+    assert torch.equal(env.twin(twin, other, twin, both)[0], seen)
+    assert torch.equal(env.twin(twin, other, twin, both)[1], act)
+    assert torch.equal(env.twin(seen, act, seen, ~both)[1], act)
 
 
 def test_goals_on_an_edge_have_one_symmetry():
     """Not that of their rounding, nor of what stands beside them."""
-    goal = circle(45 * np.arange(8))
-    want = [0, 5, 1, 6, 2, 7, 3, 4]
+    goal = circle(90 * np.arange(4))
+    want = [0, 1, 2, 3]
     assert which(goal).tolist() == want
     assert [int(which(g)) for g in goal] == want
     assert which(goal.double()).tolist() == want
     for toward in (-np.inf, np.inf):
         end = torch.full_like(goal, toward)
-        for near in (torch.nextafter(goal, end), torch.stack([
+        for near in (goal + 1e-6 * end.sign(), torch.stack([
                 torch.nextafter(goal[:, 0], end[:, 0]), goal[:, 1]], -1)):
             assert which(near).tolist() == want
 
@@ -164,7 +182,9 @@ def test_shaped_does_not_tell_the_eight_apart():
     env, goal = make("ant"), orbit(20)
     state = env.reset(8)
     for act in moves(env, 20):
-        world = env.unfold(act.expand(8, -1), goal)
+        act = act.expand(8, -1)
+        world = env.unfold(likened(env, act.new_zeros(8, 28), act,
+                                   act.new_zeros(8, 28))[1], goal)
         nxt = env.step(state, world.numpy(), goal.numpy()).state
         rew, _ = env.shaped(observe(env, state), world, observe(env, nxt),
                             goal)
