@@ -130,21 +130,21 @@ def panels(obs, goals, env) -> Figure:
 
 
 def chapter_map(names: Sequence[str], today: int) -> Figure:
-    """A row of boxes, one a chapter; today's is filled and bold."""
-    fig, ax = plt.subplots(figsize=(6.8, 0.8))
+    """Two rows of boxes, one a chapter; today's is filled and bold."""
+    across = (len(names) + 1) // 2
+    fig, ax = plt.subplots(figsize=(6.8, 1.5))
     ax.set_axis_off()
-    ax.set_xlim(0, len(names))
-    ax.set_ylim(0, 1)
+    ax.set(xlim=(0, across), ylim=(-1, 1))
     for i, name in enumerate(names):
-        now = i == today
+        now, x, y = i == today, i % across, -(i // across)
         ax.add_patch(FancyBboxPatch(
-            (i + 0.08, 0.2), 0.8, 0.6, boxstyle="round,pad=0.02",
+            (x + 0.08, y + 0.2), 0.8, 0.6, boxstyle="round,pad=0.02",
             facecolor=COLORS[0] if now else "#f2f2f2",
             edgecolor=COLORS[0] if i <= today else "#bbbbbb"))
-        ax.text(i + 0.48, 0.5, f"{i}\n{name}", ha="center", va="center",
+        ax.text(x + 0.48, y + 0.5, f"{i}\n{name}", ha="center", va="center",
                 fontsize=8, weight="bold" if now else "normal",
                 color="white" if now else "black")
-        if i + 1 < len(names):
-            ax.annotate("", (i + 1.06, 0.5), (i + 0.9, 0.5),
+        if x + 1 < across and i + 1 < len(names):
+            ax.annotate("", (x + 1.06, y + 0.5), (x + 0.9, y + 0.5),
                         arrowprops={"arrowstyle": "->", "color": "0.5"})
     return fig
