@@ -45,9 +45,13 @@ def unflatten(vector: Tensor, like: Params) -> Params:
 def trpo_step(params: Params, loss: Callable[[Params], Tensor],
               kl: Callable[[Params], Tensor], *, max_kl: float = 0.01,
               damping: float = 1e-5, cg_steps: int = 10,
-              backtrack: float = 0.8, tries: int = 15
+              backtrack: float = 0.8, tries: int = 15,
+              metric: Callable[[Params], Tensor] | None = None
               ) -> tuple[Params, dict]:
     """One step that lowers `loss` while kl stays below max_kl.
+
+    metric: a cheaper estimate of kl, whose curvature shapes the step; the
+    line search asks kl itself.
 
     kl must be zero with zero gradient at `params`. If no step of the line
     search fits, the parameters come back unchanged and info["accepted"] is
@@ -56,8 +60,8 @@ def trpo_step(params: Params, loss: Callable[[Params], Tensor],
     x0 = flatten(params).detach().requires_grad_()
     value = loss(unflatten(x0, params))
     g, value = torch.autograd.grad(value, x0)[0], float(value.detach())
-    gk = torch.autograd.grad(kl(unflatten(x0, params)), x0,
-                             create_graph=True)[0]
+    near = (metric or kl)(unflatten(x0, params))
+    gk = torch.autograd.grad(near, x0, create_graph=True)[0]
 
     def fisher(v: Tensor) -> Tensor:
         hv = torch.autograd.grad(gk @ v, x0, retain_graph=True)[0]

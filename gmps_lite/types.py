@@ -35,6 +35,7 @@ LEAST = {"iterations": 1, "episodes": 1, "outer_steps": 1, "inner_steps": 0,
          "capacity": 1, "updates": 1}
 POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio", "reward_scale",
             "reward_std")
+SHARES = ("gamma", "lam", "lr_end", "tau", "relabel", "fisher_share")
 CHOICES = {"adapt": ("all", "z"), "loss": ("mse", "nll")}
 KINDS = {"bool": bool, "int": int, "float": (float, int), "str": str,
          "tuple[int, ...]": tuple}
@@ -176,7 +177,7 @@ def check_config(cfg: Any) -> None:
             raise ValueError(f"{name} is {x}, must be above 0")
         if name in ("step_size", "damping", "kl", "kl_weight") and x < 0:
             raise ValueError(f"{name} is {x}, must be 0 or more")
-        if name in ("gamma", "lam", "lr_end", "tau", "relabel") and not 0 <= x <= 1:
+        if name in SHARES and not 0 <= x <= 1:
             raise ValueError(f"{name} is {x}, must be in [0, 1]")
         if name in CHOICES and x not in CHOICES[name]:
             raise ValueError(f"{name} is {x!r}, must be one of "

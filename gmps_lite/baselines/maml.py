@@ -6,6 +6,7 @@ adapted policies every time, which is what makes it expensive.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from torch import Tensor
 from torch.func import vmap
 
+from ..demos import subsample
 from ..envs import Env
 from ..inner import (
     Gradient,
@@ -28,7 +30,7 @@ from ..inner import (
 from ..policies import mlp_for
 from ..rollout import rollout
 from ..trpo import trpo_step
-from ..types import Batch, Episodes, Meta, Params, Tasks
+from ..types import Batch, Episodes, Meta, Params, Tasks, detach
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Config:
     """Trust region of the outer step [code]."""
     cg_steps: int = 10
     """Conjugate-gradient steps [code]."""
+    fisher_share: float = 0.1
+    """Share of the samples that the Fisher matrix is estimated from [ours:
+    its products are most of the work; Schulman et al. 2015 do the same]."""
     damping: float = 1e-5
     """Added to the Fisher matrix [ours; ProMP has 0]."""
     gamma: float = 0.99
@@ -63,9 +68,13 @@ class Config:
     """Initial standard deviation of every action dimension [code]."""
 
 
+# As for GMPS: noise that leaves the gait alone, and lambda below 1, with
+# which one step knows more of the goal.
+_ANT = Config(iterations=95, hidden=(64, 64), std=0.7, lam=0.9)
 PRESETS = {
     "point": Config(hidden=(32, 32), std=0.5, iterations=40),
-    "push": Config(std=0.4),
+    "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
+    "push": Config(iterations=80, episodes=40, hidden=(64, 64), std=0.4),
 }
 
 
@@ -112,11 +121,15 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     before, after = samples(learner, first), samples(learner, second)
 
     flat = _join(meta) if cfg.learn_steps else dict(meta.params)
+    size = math.ceil(cfg.fisher_share * before.adv.shape[1])
+    few = [subsample(x, size, rng) for x in (before, after)]
+    old = detach(vmap(lambda x: inner_update(policy, meta, x))(few[0]))
     new, info = trpo_step(
         flat,
         lambda x: surrogate(policy, _split(x, meta), before, after),
         lambda x: mean_kl(policy, carry.params, _split(x, meta), before,
                           after),
+        metric=lambda x: mean_kl(policy, old, _split(x, meta), *few),
         max_kl=cfg.max_kl, cg_steps=cfg.cg_steps, damping=cfg.damping)
     metrics = info | report(first, second)
     return State(learner._replace(meta=_split(new, meta))), metrics
