@@ -94,6 +94,12 @@ class Config:
     """Initial standard deviation of every action dimension [code: 1]."""
 
 
+# Ants: lambda 0.9 and 40 episodes tell the inner step more of the goal, and
+# 0.7 leaves more of the gait than 1 does. Half of the samples in each outer
+# step: with a quarter, adapted policies were half as good after a round.
+_ANT = Config(iterations=6, episodes=40, outer_steps=200, lr=1.5e-3,
+              step_size=0.2, lam=0.9, inner_samples=2000, demo_episodes=1,
+              hidden=(64, 64), std=0.7, expert="ant-sac")
 PRESETS = {
     "point": Config(iterations=8, inner_steps=3, outer_steps=60, lr=2e-3,
                     step_size=0.1, inner_samples=400, bc_samples=100,
@@ -102,7 +108,8 @@ PRESETS = {
     # sees says nothing about the goal; 0.4 made all the difference.
     "push": Config(iterations=8, episodes=40, inner_steps=3, outer_steps=100,
                    lr=2e-3, step_size=0.1, inner_samples=500, bc_samples=200,
-                   hidden=(32, 32), std=0.4),
+                   hidden=(32, 32), std=0.4, expert="push-sac"),
+    "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
 }
 
 
