@@ -154,30 +154,32 @@ def export(checkpoint: Positional[Path], name: Positional[str], /,
 
 
 def plot(names: Positional[list[str]], /, key: str = "ret_post",
-         out: Path = Path("curve.png")) -> None:
+         experts: bool = True, out: Path = Path("curve.png")) -> None:
     """Draw stored results over environment steps, with intervals.
 
     Args:
         names: of stored results
-        key: which column
+        key: which column; score_k is the adaptation score after k steps
+        experts: count the steps that the experts cost
         out: the picture
     """
     import matplotlib.pyplot as plt
 
     from . import plots
     from .results import results
+    from .score import scored
     from .types import lookup
     if not names:
         raise ValueError("there are no results to plot: name some")
     _check_picture(out)
     plots.style()
     fig, ax = plt.subplots()
-    for i, name in enumerate(names):
-        columns = results(name)[0]
+    tables = {name: scored(name) if key.startswith("score")
+              else results(name)[0] for name in names}
+    for name, columns in tables.items():
         lookup(f"column of {name}", key, columns)
-        plots.learning_curve(ax, columns, key, i, name)
+    plots.compare(ax, tables, key, experts)
     ax.set_ylabel(key)
-    ax.legend()
     fig.savefig(out)
     say(f"wrote {out}")
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from scipy import stats
 
-from .columns import by_seed, ledger
+from .columns import Columns, after, by_seed, ledger
 
 # Okabe and Ito's colors, which people with any color vision tell apart.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
@@ -64,13 +64,13 @@ def interval(values: np.ndarray, seed: int = 0):
 def band(ax: Axes, x, values, i: int = 0, label: str = "") -> None:
     """One series with its interval; values [seeds, len(x)]."""
     mid, low, high = interval(values)
-    ax.plot(x, mid, label=label, **look(i))
+    ax.plot(x, mid, label=label, markevery=max(1, len(mid) // 8), **look(i))
     ax.fill_between(x, low, high, color=COLORS[i % len(COLORS)], alpha=0.18,
                     linewidth=0)
 
 
-def learning_curve(ax: Axes, columns: dict[str, np.ndarray], key: str,
-                   i: int = 0, label: str = "", experts: bool = True) -> None:
+def learning_curve(ax: Axes, columns: Columns, key: str, i: int = 0,
+                   label: str = "", experts: bool = True) -> None:
     """A metric over all environment steps, with its interval.
 
     experts: count the steps that the experts cost.
@@ -81,6 +81,33 @@ def learning_curve(ax: Axes, columns: dict[str, np.ndarray], key: str,
     band(ax, steps[seen], values[:, seen], i, label)
     ax.set_xlabel("environment steps (experts "
                   f"{'included' if experts else 'not counted'})")
+
+
+def compare(ax: Axes, tables: dict[str, Columns], key: str,
+            experts: bool = True) -> None:
+    """Learning curves of several results by label, steps on a log scale."""
+    for i, (label, columns) in enumerate(tables.items()):
+        learning_curve(ax, columns, key, i, label, experts)
+    ax.set_xscale("log")
+    ax.legend()
+
+
+def around(ax: Axes, tables: dict[str, Columns], k: int, key: str = "ret",
+           trained: tuple[float, float] = (0, 90)) -> None:
+    """A metric after k steps over the direction of the goal, for tables of
+    `gmps measure` by label.
+
+    trained: degrees between which the training goals lie, shaded.
+    """
+    ax.axvspan(*trained, color="0.9", zorder=0)
+    ax.text(sum(trained) / 2, 1, "trained on", ha="center", va="bottom",
+            transform=ax.get_xaxis_transform())
+    for i, (label, columns) in enumerate(tables.items()):
+        band(ax, *after(columns, key, k, by="angle"), i, label)
+    ax.set_xlim(0, 360)
+    ax.set_xticks(range(0, 361, 45))
+    ax.set_xlabel("direction of the goal (degrees)")
+    ax.legend()
 
 
 def adaptation_curve(ax: Axes, values, i: int = 0, label: str = "") -> None:

@@ -54,8 +54,8 @@ def test_collect_export_plot(run, tmp_path, monkeypatch):
     cli.main(["export", str(run / "last.safetensors"), "mine", "--out",
               str(tmp_path)])
     cli.main(["evaluate", str(tmp_path / "mine.safetensors")])
-    cli.main(["plot", "push-gmps", "push-blind", "--key", "test_error_0",
-              "--out", str(tmp_path / "x.png")])
+    cli.main(["plot", "push-gmps", "push-blind", "--key", "score_3",
+              "--no-experts", "--out", str(tmp_path / "x.png")])
     assert (tmp_path / "x.png").stat().st_size > 10_000
 
 
@@ -107,6 +107,27 @@ def test_figures_tell_series_apart_without_color():
         plots.adaptation_curve(ax, np.arange(8.0).reshape(2, 4) + i, i)
     looks = {(line.get_linestyle(), line.get_marker()) for line in ax.lines}
     assert len(looks) == 3
+    plt.close(fig)
+
+
+def test_figures_of_several_methods():
+    """Iterations without an evaluation are left out; seeds share a band."""
+    seed = np.repeat([0, 1], 3)
+    columns = {"seed": seed, "total_steps": np.tile([110.0, 120, 130], 2),
+               "steps_expert": np.tile([100.0, 0, 0], 2),
+               "score": np.array([0, np.nan, 1, 0, np.nan, 2])}
+    fig, axes = plt.subplots(1, 3)
+    plots.compare(axes[0], {"a": columns, "b": columns}, "score")
+    plots.compare(axes[1], {"a": columns}, "score", experts=False)
+    assert axes[0].get_xscale() == "log" and len(axes[0].lines) == 2
+    assert axes[0].lines[1].get_xydata().tolist() == [[110, 0], [130, 1.5]]
+    assert axes[1].lines[0].get_xdata().tolist() == [10, 30]
+    table = {"seed": seed, "k": np.full(6, 5),
+             "angle": np.array([200.0, 10, 90, 90, 200, 10]),
+             "ret": np.arange(6.0)}
+    plots.around(axes[2], {"a": table}, 5)
+    assert axes[2].lines[0].get_xydata().tolist() == [
+        [10, 3], [90, 2.5], [200, 2]]
     plt.close(fig)
 
 
