@@ -5,7 +5,6 @@ Mendonca, Gupta, Kralev, Abbeel, Levine, Finn, NeurIPS 2019, Algorithm 1.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -36,7 +35,7 @@ from .inner import (
 )
 from .policies import mlp_for
 from .rollout import rollout
-from .types import Batch, Demos, Meta, Tasks
+from .types import Batch, Demos, Meta, Tasks, set_rate
 
 
 @dataclass(frozen=True)
@@ -170,10 +169,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
 
     # Many supervised steps on this one collection: the importance weights
     # in the inner loss make up for theta moving away from it.
-    frac = float(iteration) / max(1, cfg.iterations - 1)
-    decay = 0.5 * (1 + math.cos(math.pi * min(1.0, frac)))
-    for group in opt.param_groups:
-        group["lr"] = cfg.lr * (cfg.lr_end + (1 - cfg.lr_end) * decay)
+    set_rate(opt, cfg.lr, cfg.lr_end, iteration, cfg.iterations)
     losses = []
     for _ in range(cfg.outer_steps):
         few = [subsample(b, cfg.inner_samples, rng) for b in batches]

@@ -13,7 +13,7 @@ import numpy as np
 from .checkpoint import load_file, read_json, save_file, write
 from .envs import make
 from .evaluate import evaluate_expert
-from .experts import expert_for
+from .experts import TRAINERS, expert_for
 from .log import alone, changes, commit, provenance, read_rows
 
 RECORD = ("method", "env", "config", "seeds", "commit", "minutes",
@@ -174,17 +174,30 @@ def command(about: dict, typed: str = "") -> str:
 def slim(checkpoint: Path, out: Path) -> Path:
     """A checkpoint without its optimizers and with one demonstrated step or
     remembered episode a task: enough to act, adapt and evaluate, too little
-    to go on training.
+    to go on training. Of an expert, only the network that acts. What the
+    run folder says of command, commit, hardware, minutes and steps goes
+    along; all steps of the run count, those after the best checkpoint too.
     Raises ValueError if `out` is there already.
     """
     if Path(out).exists():
         raise ValueError(f"{out} is there already; delete it first or choose "
                          "another name")
     tensors, header = load_file(checkpoint)
+    trainer = TRAINERS.get(header.get("method"))
+    keep = trainer.ACTOR if trainer else ""
     small = {k: v[:, :1] if k.startswith(("demos.", "memory.")) and v.dim()
-             else v for k, v in tensors.items() if "opt." not in k}
+             else v for k, v in tensors.items()
+             if "opt." not in k and k.startswith(keep)}
     header = {k: v for k, v in header.items() if k != "rng"}
-    save_file(out, small, header | {"commit": commit()})
+    header["commit"] = commit()
+    folder = Path(checkpoint).parent
+    if (folder / "provenance.json").is_file():
+        made = read_json(folder / "provenance.json")["starts"][-1]
+        rows = _rows(folder / "metrics.csv")
+        header |= {k: made[k] for k in ("command", "commit", "hardware")} | {
+            "steps": rows[-1]["total_steps"],
+            "minutes": round(sum(r["seconds"] for r in rows) / 60, 2)}
+    save_file(out, small, header)
     return out
 
 
