@@ -17,12 +17,12 @@ from gmps_lite.demos import (
     bc_loss,
     check_demos,
     collect,
-    expert_for,
     relabel,
     subsample,
 )
 from gmps_lite.envs import make
 from gmps_lite.evaluate import evaluate, evaluate_expert
+from gmps_lite.experts import expert_for
 from gmps_lite.inner import adapt_steps
 from gmps_lite.rollout import rollout
 from gmps_lite.train import METHODS, config, train
@@ -34,11 +34,20 @@ SMALL = {
              "inner_steps": 2, "hidden": (8,), "dagger_episodes": 2,
              "demo_episodes": 2, "inner_samples": 20, "bc_samples": 10},
     "maml": {"iterations": 2, "episodes": 3, "hidden": (8,)},
+    "pearl": {"iterations": 2, "episodes": 2, "outer_steps": 2,
+              "task_batch": 3, "batch": 4, "context": 20,
+              "capacity": 6, "hidden": (8,), "encoder": (8,)},
+    "promp": {"iterations": 2, "episodes": 3, "outer_steps": 3,
+              "hidden": (8,)},
+    "rl2": {"iterations": 2, "episodes": 3, "epochs": 2, "memory": 8},
+    "multitask": {"iterations": 2, "episodes": 3, "epochs": 2,
+                  "hidden": (8,)},
 }
 NUDGE = {"iterations": 3, "hidden": (9,), "adapt": "z", "loss": "nll",
          "dagger": False, "learn_steps": False, "max_ratio": 0.5,
          "clip": 0.01, "lam": 0.5, "max_kl": 0.001, "damping": 0.5,
-         "cg_steps": 1}
+         "cg_steps": 1, "minibatch": 50, "kl_weight": 1.0,
+         "shaped": True, "encoder": (9,)}
 
 
 @pytest.fixture(params=METHODS)
@@ -86,7 +95,7 @@ def test_every_config_field_does_something(name, field):
     if new == base:
         new = base + 1 if isinstance(base, int) else base * 0.7
     plain, nudged = run(name), run(name, **{field: new})
-    a, b = (pack(r.state.learner.meta) for r in (plain, nudged))
+    a, b = (pack(r.state.learner) for r in (plain, nudged))
     same = a.keys() == b.keys() and all(
         torch.equal(a[k], b[k]) for k in a)
     assert not same or plain.rows[-1]["total_steps"] != (
@@ -115,13 +124,20 @@ def test_adapting_changes_carry_and_not_state(name, rng):
     r = run(name)
     tasks = r.env.splits["test"][[0, 1]]
     before = {k: v.clone() for k, v in pack(r.state).items()}
-    carry = r.method.start(r.state, 2)
+    fresh = r.method.start(r.state, 2)
     act = partial(r.method.act, r.state)
-    data, carry = rollout(r.env, tasks, act, carry, episodes=3, rng=rng)
+    data, carry = rollout(r.env, tasks, act, fresh, episodes=3, rng=rng)
     after = r.method.adapt(r.state, carry, data)
-    assert not torch.equal(after.params["W0"][0], after.params["W0"][1])
-    torch.testing.assert_close(
-        carry.params["W0"][0], carry.params["W0"][1], atol=0, rtol=0)
+    # Whatever is carried, memory, belief or parameters: at first the same
+    # for every task, then each task's own.
+    same, own = pack(fresh), pack(after)
+    for x in same.values():
+        torch.testing.assert_close(x[0], x[1], atol=0, rtol=0)
+    assert any(not torch.equal(x[0], x[1]) for x in own.values())
+    if hasattr(carry, "params"):  # moved by `adapt`, never by `act`
+        assert not torch.equal(own["params.W0"][0], own["params.W0"][1])
+        for k, x in pack(carry).items():
+            torch.testing.assert_close(x, same[k], atol=0, rtol=0)
     for k, v in pack(r.state).items():
         torch.testing.assert_close(v, before[k], atol=0, rtol=0)
 
