@@ -31,7 +31,8 @@ def trained(request, tmp_path):
 
 def test_a_soft_actor_critic_expert_learns(tmp_path):
     """From goals of the train split to goals that it never saw."""
-    cfg = config("sac", "point", iterations=5, updates=150, minibatch=128)
+    cfg = config("sac", "point", iterations=5, updates=120, minibatch=64,
+                 lr=2e-3)
     run = train("sac", "point", cfg, progress=False, eval_every=1)
     test = run.env.splits["test"].tasks
     got = evaluate_expert(run.env, test, expert(run)).ret.mean()
@@ -43,8 +44,8 @@ def test_a_soft_actor_critic_expert_learns(tmp_path):
 
 
 def test_experts_of_a_task_each_learn_their_own():
-    cfg = config("sac", "point", contextual=False, iterations=4,
-                 updates=120, hidden=(32,), minibatch=32)
+    cfg = config("sac", "point", contextual=False, iterations=5,
+                 updates=150, hidden=(32,), minibatch=32, lr=1.5e-3)
     run = train("sac", "point", cfg, progress=False)
     tasks = run.env.splits["train"].tasks
     act = expert(run)
