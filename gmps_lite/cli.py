@@ -83,7 +83,8 @@ def train(args: list[str]) -> None:
 def evaluate(checkpoint: Positional[Path], /, split: str = "test",
              steps: int = 3, episodes: int | None = None,
              seed: int = 0, picture: Path | None = None) -> None:
-    """Adapt a trained method to every task of a split and print the table.
+    """Adapt a trained method to every task of a split and print the table;
+    an expert acts as it is.
 
     Args:
         checkpoint: a .safetensors file that `gmps train` wrote
@@ -95,10 +96,22 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     """
     import numpy as np
 
+    from .checkpoint import load_file
+    from .envs import make
     from .evaluate import evaluate as measure
     from .evaluate import evaluate_expert
+    from .experts import TRAINERS, load_expert
     from .train import restore
     from .types import lookup
+    header = load_file(checkpoint)[1]
+    if header.get("method") in TRAINERS:
+        env = make(str(header.get("env")))
+        expert = load_expert(str(checkpoint), env.name)
+        tasks = lookup("split", split, env.splits).tasks
+        print(f"{header['method']} expert on {env.name}, split {split}, "
+              f"{tasks.n} tasks, error in {env.unit}, {expert.steps:,} "
+              "environment steps of training")
+        return print(evaluate_expert(env, tasks, expert).table())
     run = restore(checkpoint)
     tasks = lookup("split", split, run.env.splits).tasks
     if picture is not None:

@@ -85,7 +85,7 @@ def test_lists_and_numpy_integers_are_sizes(tmp_path):
     ({"eval_every": "1"}, "eval_every is '1'"),
     ({"eval_steps": -1}, "eval_steps is -1"),
     ({"env": ["point"]}, "unknown environment"),
-    ({"env": "ant"}, "ant has no analytic expert"),
+    ({"env": "ant-sparse"}, "ant-sparse has no analytic expert"),
     ({"cfg": {"a": 1}}, "builtins.dict, expected one of 'gmps'"),
 ])
 def test_a_bad_argument_is_named_and_leaves_no_folder(

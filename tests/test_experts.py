@@ -9,11 +9,13 @@ import torch
 
 from gmps_lite import sac
 from gmps_lite.checkpoint import load_file, pack, save_file
+from gmps_lite.cli import main
 from gmps_lite.demos import collect
 from gmps_lite.envs import make
 from gmps_lite.evaluate import evaluate_expert
 from gmps_lite.experts import Expert, expert_for, load_expert, register
 from gmps_lite.experts.offpolicy import sample
+from gmps_lite.results import slim
 from gmps_lite.train import config, expert, restore, train
 
 TINY = {"sac": {"iterations": 2, "updates": 3, "hidden": (8,)},
@@ -126,6 +128,25 @@ def test_a_loaded_expert_is_the_trained_one(trained):
     assert torch.equal(found(tasks, obs), expert(run)(tasks, obs))
     assert found.steps == run.header["steps"] > 0
     assert torch.equal(expert(restore(path))(tasks, obs), found(tasks, obs))
+
+
+def test_an_expert_is_shipped_without_what_it_learned_from(
+        trained, capsys):
+    path, run = trained
+    small = slim(path, path.with_name("small.safetensors"))
+    assert small.stat().st_size < path.stat().st_size
+    tasks = run.env.splits["test"].tasks
+    found = load_expert(str(small), "point")
+    obs = torch.zeros(20, 1, 2)
+    assert torch.equal(found(tasks, obs), expert(run)(tasks, obs))
+    # The whole run is paid for, not only the way to its best round.
+    assert found.steps == run.rows[-1]["total_steps"]
+    header = load_file(small)[1]
+    for key in ("command", "commit", "hardware", "minutes", "config"):
+        assert key in header
+    main(["evaluate", str(small)])
+    out = capsys.readouterr().out
+    assert f"{run.header['method']} expert on point, split test" in out
 
 
 def test_what_the_expert_cost_is_counted_once(trained):

@@ -135,7 +135,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 3700, f"gmps_lite has {lines} lines, not 3,700"
+    assert lines <= 6300, f"gmps_lite has {lines} lines, not 6,300"
 
 
 @each_file
