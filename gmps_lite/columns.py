@@ -28,16 +28,27 @@ def ledger(columns: Columns, experts: bool = True
     return total - by_seed(columns, "steps_expert").cumsum(1)
 
 
+def as_good(ret, best):
+    """Whether a return is the best so far or within 3 % of it, which a mean
+    over a few episodes cannot tell apart: then the newer policy, made at a
+    lower rate, is the one to keep. One that has collapsed is not.
+    """
+    return ret >= best - 0.03 * np.abs(best)
+
+
 def best_rows(columns: Columns) -> Columns:
-    """For each seed the iteration whose post-update return on *training*
-    tasks is best: the checkpoint that `train` keeps, where every iteration
-    was evaluated; else the best of those that were. [seeds] a column.
+    """For each seed the newest iteration whose post-update return on
+    *training* tasks is `as_good` as the best before it: the checkpoint that
+    `train` keeps, where every iteration was evaluated; else the newest of
+    those that were. [seeds] a column.
     """
     tested = ~np.isnan(columns.get("test_ret_0", columns["ret_post"]))
     picked = []
     for seed in np.unique(columns["seed"]):
         rows = np.flatnonzero((columns["seed"] == seed) & tested)
-        picked.append(rows[np.nanargmax(columns["ret_post"][rows])])
+        ret = columns["ret_post"][rows]
+        good = as_good(ret, np.fmax.accumulate(ret))
+        picked.append(rows[np.flatnonzero(good)[-1]])
     return {key: values[picked] for key, values in columns.items()}
 
 

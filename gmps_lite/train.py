@@ -15,6 +15,7 @@ from tqdm import tqdm
 from . import gmps
 from .baselines import maml, multitask, pearl, promp, rl2
 from .checkpoint import load_file, pack, save_file, unpack
+from .columns import as_good
 from .envs import ENVS, Env, make
 from .evaluate import evaluate, evaluate_expert
 from .experts import TRAINERS, Expert
@@ -71,7 +72,8 @@ def train(method: str, env: str, cfg: Any = None, *, seed: int = 0,
         the numbers of one that never stopped. None writes nothing.
     eval_every: evaluate on the test split after every so many iterations
         (0: never); its steps are not counted.
-    Returns the state with the best post-update return on training tasks.
+    Returns the newest state whose post-update return on training tasks is
+    `as_good` as the best.
     Raises FloatingPointError, naming the iteration and the last good
     checkpoint, if a number stops being finite; ValueError for an argument
     that is not allowed and a folder that is damaged, of another config or
@@ -151,8 +153,8 @@ def _go_on(run: Run, rng: np.random.Generator, folder, eval_every: int,
                 "iteration": i + 1, "steps": row["total_steps"],
                 "rng": rng.bit_generator.state,
                 "best": max(best, metrics["ret_post"])}
-            if metrics["ret_post"] >= best:
-                best = metrics["ret_post"]
+            best = header["best"]
+            if as_good(metrics["ret_post"], best):
                 kept = ({k: v.detach().clone() for k, v in tensors.items()},
                         header)
                 if last:
