@@ -98,7 +98,7 @@ class Config:
 # step: with a quarter, adapted policies were half as good after a round.
 _ANT = Config(iterations=6, episodes=40, outer_steps=200, lr=1.5e-3,
               step_size=0.2, lam=0.9, inner_samples=2000, demo_episodes=1,
-              hidden=(64, 64), std=0.7, expert="ant-sac")
+              hidden=(64, 64), std=0.7, expert="ant-ppo")
 PRESETS = {
     "point": Config(iterations=8, inner_steps=3, outer_steps=60, lr=2e-3,
                     step_size=0.1, inner_samples=400, bc_samples=100,

@@ -70,7 +70,7 @@ class Config:
 
 # As for GMPS: noise that leaves the gait alone, and lambda below 1, with
 # which one step knows more of the goal.
-_ANT = Config(iterations=95, hidden=(64, 64), std=0.7, lam=0.9)
+_ANT = Config(iterations=130, hidden=(64, 64), std=0.7, lam=0.9)
 PRESETS = {
     "point": Config(hidden=(32, 32), std=0.5, iterations=40),
     "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,

@@ -61,9 +61,9 @@ class Config:
 
 PRESETS = {
     "point": Config(iterations=20, minibatch=1000),
-    "ant": Config(iterations=150),
-    "ant-half": Config(iterations=150, episodes=5),
-    "ant-full": Config(iterations=150, episodes=5),
+    "ant": Config(iterations=60),
+    "ant-half": Config(iterations=60, episodes=5),
+    "ant-full": Config(iterations=60, episodes=5),
     "push": Config(iterations=100),
 }
 
