@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import platform
@@ -102,9 +103,13 @@ def changes(old: dict, new: dict) -> str:
 
 
 def provenance() -> dict:
-    """What makes numbers now: command, commit, hardware, versions."""
+    """What makes numbers now: command, commit, hardware, versions. Where
+    they are written on somebody's disk is left out.
+    """
     own = Path(sys.argv[0]).stem in ("gmps", "cli")
-    return {"command": shlex.join(["gmps", *sys.argv[1:]]) if own else "",
+    words = [w for before, w in itertools.pairwise(sys.argv)
+             if "--folder" not in (before, w)]
+    return {"command": shlex.join(["gmps", *words]) if own else "",
             "commit": commit(), "hardware": hardware(),
             "versions": versions()}
 
