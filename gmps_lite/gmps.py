@@ -107,7 +107,7 @@ PRESETS = {
     # sees says nothing about the goal; 0.4 made all the difference.
     "push": Config(iterations=8, episodes=40, inner_steps=3, outer_steps=100,
                    lr=2e-3, step_size=0.1, inner_samples=500, bc_samples=200,
-                   hidden=(32, 32), std=0.4, expert="push-sac"),
+                   hidden=(32, 32), std=0.4, expert="push-ppo"),
     "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
 }
 

@@ -64,7 +64,7 @@ PRESETS = {
     "ant": Config(iterations=60),
     "ant-half": Config(iterations=60, episodes=5),
     "ant-full": Config(iterations=60, episodes=5),
-    "push": Config(iterations=100),
+    "push": Config(iterations=50),
 }
 
 
