@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
 from ..types import lookup
@@ -72,5 +73,5 @@ def close(a: Any, b: Any, tol: float = 1e-5) -> bool:
         torch.allclose(a.double(), b.double(), atol=tol, rtol=tol))
 
 
-for _chapter in range(7):
-    import_module(f"{__name__}.ch{_chapter:02d}")
+for _chapter in iter_modules(__path__):
+    import_module(f"{__name__}.{_chapter.name}")
