@@ -33,9 +33,10 @@ from .inner import (
     samples,
     start,
 )
+from .optim import descend, set_rate
 from .policies import mlp_for
 from .rollout import rollout
-from .types import Batch, Demos, Meta, Tasks, set_rate
+from .types import Batch, Demos, Meta, Tasks
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,12 @@ class Config:
     """Initial standard deviation of every action dimension [code: 1]."""
 
 
-# Ants: lambda 0.9 and 40 episodes tell the inner step more of the goal, and
-# 0.7 leaves more of the gait than 1 does. Half of the samples in each outer
-# step: with a quarter, adapted policies were half as good after a round. A
-# higher rate, or none of the warmup, drives theta so far in a round that the
-# weights leave a handful of samples, and later rounds undo the earlier ones.
+# Ants: 40 episodes tell the inner step more of the goal than 20; lambda below
+# 1 helps a little, and a spread of 0.7 leaves more of the gait than 1. Half of
+# the samples in each outer step: with a quarter, adapted policies were half as
+# good after a round. A higher rate, or none of the warmup, drives theta so far
+# in a round that the weights leave a handful of samples, and later rounds undo
+# the earlier ones.
 _ANT = Config(iterations=5, episodes=40, outer_steps=150, lr=8e-4,
               warmup=1000, step_size=0.2, lam=0.9, inner_samples=2000,
               demo_episodes=1,
@@ -160,21 +162,16 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
     roll = partial(rollout, env, tasks, partial(act, state), rng=rng)
 
-    def descend(batches: list[Batch]) -> float:
+    def imitate(batches: list[Batch]) -> float:
         few = [subsample(b, cfg.inner_samples, rng) for b in batches]
-        opt.zero_grad()
-        loss = outer_loss(learner.policy, learner.meta, few,
-                          subsample(demos, cfg.bc_samples, rng), cfg.loss,
-                          cfg.max_ratio)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(
-            opt.param_groups[0]["params"], cfg.clip)
-        opt.step()
-        return loss.item()
+        return descend(opt, outer_loss(
+            learner.policy, learner.meta, few,
+            subsample(demos, cfg.bc_samples, rng), cfg.loss, cfg.max_ratio),
+            cfg.clip)
 
     set_rate(opt, cfg.lr, cfg.lr_end, iteration, cfg.iterations)
     for _ in range(0 if iteration else cfg.warmup):
-        descend([])
+        imitate([])
 
     # Roll out the initial policy; adapt; roll out again, K times.
     carry, collected = start(state, tasks.n), []
@@ -192,7 +189,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
 
     # Many supervised steps on this one collection: the importance weights
     # in the inner loss make up for theta moving away from it.
-    losses = [descend(batches) for _ in range(cfg.outer_steps)]
+    losses = [imitate(batches) for _ in range(cfg.outer_steps)]
     metrics = {
         "loss": float(np.mean(losses[-20:])),
         "loss_first": losses[0],

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .advantages import gae
+from .optim import descend
 from .sac import mlp
 from .types import Params
 
@@ -59,15 +60,6 @@ def targets(val: Tensor, rew: Tensor, done: Tensor, *, gamma: float,
     return adv, adv + val[..., :-1], live.bool()
 
 
-def descend(opt: torch.optim.Optimizer, loss: Tensor) -> float:
-    """One step down the gradient of `loss`, its norm cut to MAX_NORM."""
-    opt.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(opt.param_groups[0]["params"], MAX_NORM)
-    opt.step()
-    return loss.item()
-
-
 def fit(opt: torch.optim.Optimizer, loss: Callable[[Rows], Tensor],
         data: Rows, *, epochs: int, minibatch: int,
         rng: np.random.Generator) -> float:
@@ -79,6 +71,6 @@ def fit(opt: torch.optim.Optimizer, loss: Callable[[Rows], Tensor],
     parts = max(1, round(rows / minibatch))
     for _ in range(epochs):
         losses = [
-            descend(opt, loss(type(data)(*(x[index] for x in data))))
-            for index in torch.from_numpy(rng.permutation(rows)).chunk(parts)]
+            descend(opt, loss(type(data)(*(x[i] for x in data))), MAX_NORM)
+            for i in torch.from_numpy(rng.permutation(rows)).chunk(parts)]
     return float(np.mean(losses))

@@ -69,6 +69,16 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
     return out, carry
 
 
+def report(first: Episodes, second: Episodes) -> dict:
+    """The metrics that every learner has, from episodes before and after
+    adaptation.
+    """
+    return {"ret_pre": float(first.ret.mean()),
+            "ret_post": float(second.ret.mean()),
+            "error_post": float(second.error[..., -1].mean()),
+            "steps_pre": first.steps, "steps_post": second.steps}
+
+
 def expert_act(expert: Callable, tasks: Tasks) -> Callable:
     """The `act` of an expert (tasks, obs) -> act; noise is added to it."""
     def act(carry, obs, prev, noise):

@@ -75,6 +75,11 @@ def actor(params: Params, x: Tensor, noise: Tensor):
     return torch.tanh(u), logp
 
 
+def uniform(noise: Tensor) -> Tensor:
+    """Standard normal noise as actions spread evenly over [-1, 1]."""
+    return torch.erf(noise / 2**0.5)
+
+
 def critic(params: Params, x: Tensor, act: Tensor) -> Tensor:
     """Values [2, L, B] by two critics of L learners."""
     return mlp(params, torch.cat([x, act], -1), norm=True).squeeze(-1)

@@ -124,17 +124,6 @@ def all_finite(tree: Any) -> bool:
     return all(all_finite(leaf) for leaf in leaves)
 
 
-def set_rate(opt: torch.optim.Optimizer, lr: float, end: float,
-             done: Any, total: int) -> None:
-    """The rate of round `done` of `total`: from lr along a half cosine to
-    end * lr in the last.
-    """
-    frac = min(1.0, float(done) / max(1, total - 1))
-    decay = 0.5 * (1 + math.cos(math.pi * frac))
-    for group in opt.param_groups:
-        group["lr"] = lr * (end + (1 - end) * decay)
-
-
 def check_count(name: str, x: Any, least: int = 0) -> None:
     """Raise a ValueError unless x is an int of `least` or more."""
     if isinstance(x, bool) or not isinstance(x, Integral) or x < least:

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types checkpoint columns",
+    "types checkpoint columns optim",
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",

@@ -28,7 +28,7 @@ from ..inner import (
     start,
 )
 from ..policies import mlp_for
-from ..rollout import rollout
+from ..rollout import report, rollout
 from ..trpo import trpo_step
 from ..types import Batch, Episodes, Meta, Params, Tasks, detach
 
@@ -146,14 +146,6 @@ def before_after(state, env: Env, tasks: Tasks, episodes: int,
     first, carry = roll(start(state, tasks.n))
     carry = adapt(state, carry, first)
     return first, carry, roll(carry)[0]
-
-
-def report(first: Episodes, second: Episodes) -> dict:
-    """The metrics that every method has."""
-    return {"ret_pre": float(first.ret.mean()),
-            "ret_post": float(second.ret.mean()),
-            "error_post": float(second.error[..., -1].mean()),
-            "steps_pre": first.steps, "steps_post": second.steps}
 
 
 def _join(meta: Meta) -> Params:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .. import sac
 from ..envs import Env
-from ..rollout import rollout
+from ..rollout import report, rollout
 from ..types import Episodes, Params, Tasks
 from . import replay
 
@@ -206,7 +206,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     def play(carry, obs, prev, noise):
         if state.memory.count:
             return act(state, carry, obs, prev, noise)
-        a = torch.erf(noise[..., :env.act_dim] / 2**0.5)
+        a = sac.uniform(noise[..., :env.act_dim])
         return a, a[..., 0], carry
     roll = partial(rollout, env, tasks, play, rng=rng, episodes=cfg.episodes)
     before, _ = roll(start(state, n))
@@ -230,12 +230,8 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         state.encoder_opt.step()
         infos.append((info["q_loss"], nats.item()))
     q_loss, nats = np.mean(infos, 0)
-    return state, {
-        "q_loss": float(q_loss), "kl": float(nats),
-        "ret_pre": float(before.ret.mean()),
-        "ret_post": float(after.ret.mean()),
-        "error_post": float(after.error[..., -1].mean()),
-        "steps_pre": before.steps, "steps_post": after.steps}
+    return state, report(before, after) | {
+        "q_loss": float(q_loss), "kl": float(nats)}
 
 
 def transitions(state: State, cfg: Config, env: Env, tasks: Tasks,

@@ -24,10 +24,12 @@ from ..inner import (
     samples,
     start,
 )
+from ..optim import descend
 from ..policies import mlp_for
-from ..ppo import clipped_loss, descend
+from ..ppo import MAX_NORM, clipped_loss
+from ..rollout import report
 from ..types import Batch, Meta, Params, Tasks, detach
-from .maml import before_after, report
+from .maml import before_after
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     for _ in range(cfg.outer_steps):
         kl = policy.kl(old, meta.params, before.obs).mean()
         loss = descend(opt, cfg.kl_weight * kl + outer_loss(
-            policy, meta, before, after, cfg.clip))
+            policy, meta, before, after, cfg.clip), MAX_NORM)
     return state, report(first, second) | {"loss": loss, "kl": kl.item()}
 
 

@@ -24,9 +24,8 @@ from ..advantages import advantages
 from ..envs import Env
 from ..policies import GaussianMLP
 from ..ppo import clipped_loss, fit
-from ..rollout import rollout
+from ..rollout import report, rollout
 from ..types import Episodes, Params, Tasks
-from .maml import report
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from .. import sac
 from ..envs import Env
+from ..optim import set_rate
 from ..rollout import rollout
-from ..types import Params, Tasks, set_rate
+from ..types import Params, Tasks
 
 ACTOR = "learner.actor."  # what a checkpoint calls the network that acts
 
@@ -95,7 +96,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
 
     def act(carry, obs, prev, noise):
         if first:  # senseless actions show more of the world
-            a = torch.erf(noise / 2**0.5)  # uniform in [-1, 1]
+            a = sac.uniform(noise)
         else:
             a = _act(state.learner.actor, env.view(obs, goal), noise)
         return env.unfold(a, goal), torch.zeros(a.shape[:2]), carry
