@@ -44,6 +44,11 @@ class Config:
     relabel: float = 0.5
     """Share of transitions that are judged by another task's goal [HER: 0.8;
     ours]. Experts of single tasks have no other."""
+    mirror: float = 0.0
+    """Share of transitions that are seen in the body's mirror, if it has one
+    [ours: none. Half of them teach the same in fewer samples, but an ant
+    whose gaits on both sides of 45 degrees are mirror images is a bad
+    teacher: nothing that walks lies between them]."""
     minibatch: int = 256
     """Transitions of one gradient step and learner [SAC]."""
     lr: float = 5e-4
@@ -140,7 +145,7 @@ def sample(state: State, cfg: Config, env: Env, tasks: Tasks,
     act = state.act[row, index, step]
     rew, end = env.shaped(obs, act, nxt, goal)
     x, a, y = env.view(obs, goal), env.fold(act, goal), env.view(nxt, goal)
-    twin = torch.from_numpy(rng.random(size) < 0.5)
+    twin = torch.from_numpy(rng.random(size) < cfg.mirror)
     x, a, y = env.twin(x, a, y, twin)
     return sac.Transitions(x, a, rew, y, end)
 
