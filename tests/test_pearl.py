@@ -16,7 +16,7 @@ from gmps_lite.train import config, train
 from gmps_lite.types import Episodes
 
 SMALL = {"outer_steps": 2, "hidden": (8,), "encoder": (8,), "capacity": 6,
-         "batch": 4, "context": 20}
+         "episodes": 2, "batch": 4, "context": 20}
 
 
 @pytest.fixture
