@@ -10,7 +10,7 @@ the value of the observation before it stands for what follows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ class Config:
     episodes: int = 10
     """E, episodes a task in each round."""
     epochs: int = 4
-    """Passes over one collection [PPO: 10; ours: 4 lose nothing]."""
+    """Passes over one collection [PPO: 10; ours]."""
     minibatch: int = 2000
     """Samples of one gradient step [ours: larger than PPO's 64, since a
     step on many rows costs hardly more]."""
@@ -59,11 +59,13 @@ class Config:
     """Initial standard deviation of every action dimension [ours]."""
 
 
+# Ants: small collections, used often. With 2.5 times as many episodes a round
+# and half of the passes the same return costs twice as many samples; with half
+# as many episodes and ten passes it costs the same, but ends lower.
+_ANT = Config(iterations=70, episodes=2, epochs=8, minibatch=1000)
 PRESETS = {
     "point": Config(iterations=20, minibatch=1000),
-    "ant": Config(iterations=60),
-    "ant-half": Config(iterations=60, episodes=5),
-    "ant-full": Config(iterations=60, episodes=5),
+    "ant": replace(_ANT, episodes=4), "ant-half": _ANT, "ant-full": _ANT,
     "push": Config(iterations=50),
 }
 
