@@ -46,9 +46,9 @@ class Config:
     ours]. Experts of single tasks have no other."""
     mirror: float = 0.0
     """Share of transitions that are seen in the body's mirror, if it has one
-    [ours: none. Half of them teach the same in fewer samples, but an ant
-    whose gaits on both sides of 45 degrees are mirror images is a bad
-    teacher: nothing that walks lies between them]."""
+    [ours: none. With half of them an ant learned no faster, and gaits that
+    are mirror images on both sides of 45 degrees are bad teachers: nothing
+    that walks lies between them]."""
     minibatch: int = 256
     """Transitions of one gradient step and learner [SAC]."""
     lr: float = 5e-4
