@@ -14,7 +14,7 @@ from gmps_lite.demos import collect
 from gmps_lite.envs import make
 from gmps_lite.evaluate import evaluate_expert
 from gmps_lite.experts import Expert, expert_for, load_expert, register
-from gmps_lite.experts.offpolicy import sample
+from gmps_lite.experts.offpolicy import init, sample
 from gmps_lite.results import slim
 from gmps_lite.train import config, expert, restore, train
 
@@ -118,6 +118,26 @@ def test_relabeling_judges_by_the_goal_that_is_shown(rng):
         x = sample(marked, cfg, run.env, tasks, rng).x[0]
         own = tasks.goal[x[:, 0].round().long()]
         assert low <= (own == x[:, 2:4]).all(-1).float().mean() <= high
+
+
+def test_the_mirror_is_a_choice_and_off(rng):
+    """The same draws, seen as they were, half or all in the mirror."""
+    env = make("ant")
+    cfg = config("sac", "ant", iterations=1, minibatch=50)
+    assert cfg.mirror == 0
+    state = init(cfg, env, rng)
+    for x in (state.obs, state.act):
+        x.copy_(torch.from_numpy(rng.uniform(-1, 1, x.shape)))
+    plain, half, whole = (sample(
+        state, dataclasses.replace(cfg, mirror=share), env,
+        env.splits["train"].tasks, np.random.default_rng(0))
+        for share in (0.0, 0.5, 1.0))
+    twin = env.twin(plain.x, plain.act, plain.nxt,
+                    torch.ones(plain.rew.shape, dtype=torch.bool))
+    for want, x in zip(twin, (whole.x, whole.act, whole.nxt), strict=True):
+        torch.testing.assert_close(x, want)
+    seen = (half.x == plain.x).all(-1).float().mean()
+    assert 0.2 < seen < 0.8 and not torch.equal(plain.x, whole.x)
 
 
 def test_a_loaded_expert_is_the_trained_one(trained):
