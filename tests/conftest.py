@@ -1,5 +1,7 @@
 """What every test module shares."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,9 @@ import torch
 from gmps_lite.types import Batch
 
 torch.set_num_threads(1)
+# A suite that was started in the background ignores Ctrl-C, and its children
+# would inherit that: those of the tests must be stoppable all the same.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
