@@ -114,9 +114,11 @@ PRESETS = {
                     hidden=(32, 32), std=0.5),
     # Push: with std 1 the exploring hand loses the block, and what it then
     # sees says nothing about the goal; 0.4 made all the difference.
-    "push": Config(iterations=8, episodes=40, inner_steps=3, outer_steps=100,
-                   lr=2e-3, step_size=0.1, inner_samples=500, bc_samples=200,
-                   hidden=(32, 32), std=0.4, expert="push-ppo"),
+    # The warmup is worth three rounds.
+    "push": Config(iterations=6, episodes=40, inner_steps=3, outer_steps=100,
+                   warmup=1000, lr=2e-3, step_size=0.1, inner_samples=500,
+                   bc_samples=200, hidden=(32, 32), std=0.4,
+                   expert="push-ppo"),
     "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
 }
 
