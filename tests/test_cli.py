@@ -180,9 +180,16 @@ def test_stored_results_say_where_they_come_from(name):
     assert set(columns["seed"]) == set(record["seeds"])
 
 
+# What a name's ending says that differs from the preset.
+CHANGES = {"-blind": {"inner_steps": 0},
+           "-long-ppo": {"iterations": 300, "episodes": 3, "minibatch": 1500,
+                         "lr_end": 0.03, "hidden": (128, 128),
+                         "gamma": 0.995}}
+
+
 def preset(name, method, env):
     """The Config that the results or weights of that name should have."""
-    changes = {"inner_steps": 0} if name.endswith("-blind") else {}
+    changes = next((x for end, x in CHANGES.items() if name.endswith(end)), {})
     return json.loads(json.dumps(asdict(config(method, env, **changes))))
 
 
