@@ -67,14 +67,17 @@ def save_file(path: str | Path, tensors: dict[str, Tensor],
     write(path, save(tensors, {"gmps_lite": json.dumps(meta)}))
 
 
-def load_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+def load_file(path: str | Path, what: str = "checkpoint",
+              finite: bool = True) -> tuple[dict[str, Tensor], dict]:
     """Read (tensors, header). Raises ValueError, naming the file, for one
     that is missing, truncated, corrupted, foreign, of another format or
     holds numbers that are not finite.
+
+    what: it should be; finite: refuse other numbers.
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"no checkpoint at {path}")
+        raise ValueError(f"no {what} at {path}")
     try:
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get("gmps_lite")
@@ -90,7 +93,7 @@ def load_file(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         raise ValueError(f"{path} has format {header.get('format')!r}, this "
                          f"version reads {FORMAT}")
     for name, value in tensors.items():
-        if not torch.isfinite(value).all():
+        if finite and not torch.isfinite(value).all():
             raise ValueError(f"{path}: {name!r} is not finite")
     return tensors, header
 

@@ -1,5 +1,5 @@
-"""The command `gmps`: train, sweep, evaluate, measure, collect, export, plot,
-claims, bench.
+"""The command `gmps`: train, sweep, evaluate, measure, demos, collect, export,
+plot, claims, bench.
 
 examples:
   gmps train gmps --env push --seed 0
@@ -10,6 +10,7 @@ examples:
   gmps evaluate runs/push-gmps-s0/best.safetensors --steps 3
   gmps measure ant-gmps-beyond runs/ant-gmps-s?/best.safetensors --steps 10
   gmps collect push-gmps runs/push-gmps-s0 runs/push-gmps-s1
+  gmps demos collect door --episodes 10 --out door.safetensors
   gmps plot push-gmps push-blind --key test_error_1 --out curve.png
   gmps claims
   gmps bench
@@ -213,6 +214,9 @@ COMMANDS: dict[str, Callable | str] = {
     "train": train, "sweep": "sweep.sweep", "evaluate": evaluate,
     "measure": "score.measure", "collect": collect, "export": export,
     "plot": plot, "claims": "claims.main", "bench": "bench.main"}
+DEMOS = {name: f"dataset.{place}" for name, place in (
+    ("collect", "commands.collect"), ("inspect", "commands.inspect"),
+    ("import", "minari.take"), ("export", "minari.give"))}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -226,12 +230,19 @@ def main(argv: list[str] | None = None) -> None:
         elif args[0] == "train":
             train(args[1:])
         else:
+            words, table = 1, COMMANDS
+            if args[0] == "demos":
+                if not args[1:] or args[1] in ("-h", "--help"):
+                    from .dataset import commands
+                    return print(commands.__doc__.strip())
+                words, table = 2, DEMOS
             from .types import lookup
-            run = lookup("command", args[0], COMMANDS)
+            run = lookup("command", args[words - 1], table)
             if isinstance(run, str):
-                module, name = run.split(".")
+                module, _, name = run.rpartition(".")
                 run = getattr(import_module(f"gmps_lite.{module}"), name)
-            tyro.cli(run, prog=f"gmps {args[0]}", args=args[1:])
+            tyro.cli(run, prog=" ".join(["gmps", *args[:words]]),
+                     args=args[words:])
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except (ValueError, FloatingPointError, OSError) as error:

@@ -61,9 +61,19 @@ def relabel(expert: Expert, tasks: Tasks, episodes: Episodes) -> Demos:
     return Demos(obs, expert(tasks, obs).clamp(-1.0, 1.0))
 
 
-def aggregate(old: Demos, new: Demos) -> Demos:
-    """Both sets, one after the other along M."""
+def aggregate(old: Demos, new: Demos, asked: float = 1.0) -> Demos:
+    """Both sets, one after the other along M.
+
+    asked: share of the tasks, evenly spread, of which something new can be
+        known; for the others their old steps stand there once more.
+    """
     check_demos(new, old.obs.shape[-1], old.act.shape[-1], old.obs.shape[0])
+    n, m = new.obs.shape[:2]
+    marks = torch.floor(torch.arange(n + 1) * asked + 1e-6)
+    mine = (marks[1:] > marks[:-1])[:, None, None]
+    again = torch.arange(m) % old.obs.shape[1]
+    new = Demos(*(torch.where(mine, x, y[:, again])
+                  for x, y in zip(new, old, strict=True)))
     return Demos(torch.cat([old.obs, new.obs], 1),
                  torch.cat([old.act, new.act], 1))
 

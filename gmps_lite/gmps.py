@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from .dataset import demos_of, load, training_tasks
 from .demos import (
     aggregate,
     bc_loss,
@@ -23,7 +24,7 @@ from .demos import (
     subsample,
 )
 from .envs import Env
-from .experts import expert_for
+from .experts import Expert, expert_for
 from .inner import (
     Gradient,
     act,
@@ -84,10 +85,17 @@ class Config:
     """Outer loss: "mse" on the mean [code] or "nll" [paper]."""
     expert: str = "analytic"
     """Who is imitated: a name in `experts`, or a checkpoint's path."""
+    demos: str = ""
+    """Recorded demonstrations to begin with, and whose tasks to train on: a
+    name in `dataset.shipped()` or a file. Empty: the expert is asked."""
     demo_episodes: int = 5
-    """Demonstrations a task [code: 1 to 20]."""
+    """Most demonstrations a task [code: 1 to 20]."""
     dagger: bool = True
-    """Label and add the states that adapted policies visit [paper]."""
+    """Label and add the states that adapted policies visit [paper]. Without,
+    an expert is never asked about them: demonstrations are all there is."""
+    asked: float = 1.0
+    """Share of the tasks, evenly spread, whose expert can be asked; of the
+    others there are demonstrations alone [paper: the hybrid]."""
     dagger_episodes: int = 5
     """Episodes a task of the fully adapted policy, for DAgger [ours]."""
     hidden: tuple[int, ...] = (100, 100)
@@ -136,9 +144,12 @@ def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
     params = policy.init(rng)
     meta = Meta(params, init_steps(params, cfg.step_size, cfg.adapt))
     leaves = [x.requires_grad_() for d in meta for x in d.values()]
-    tasks = env.splits["train"].tasks
-    demos = collect(env, tasks, expert_for(env, cfg.expert),
-                    episodes=cfg.demo_episodes, rng=rng)
+    tasks = training_tasks(cfg, env)
+    if cfg.demos:
+        demos = demos_of(load(cfg.demos, env), tasks, cfg.demo_episodes)
+    else:
+        demos = collect(env, tasks, expert_for(env, cfg.expert),
+                        episodes=cfg.demo_episodes, rng=rng)
     check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
     return State(Gradient(policy, meta, cfg.gamma, cfg.lam),
                  torch.optim.Adam(leaves, lr=cfg.lr), demos, torch.tensor(0))
@@ -160,7 +171,8 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
            rng: np.random.Generator) -> tuple[State, dict]:
     """One round of Algorithm 1. Moves the tensors of state.learner.meta."""
     learner, opt, demos, iteration = state
-    expert = expert_for(env, cfg.expert)
+    expert = expert_for(env, cfg.expert) if (
+        cfg.dagger or not cfg.demos) else Expert(None)
     check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
     roll = partial(rollout, env, tasks, partial(act, state), rng=rng)
 
@@ -187,7 +199,8 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     last, _ = roll(carry, episodes=cfg.dagger_episodes)
     if cfg.dagger:
         for episodes in [*collected[1:], last]:
-            demos = aggregate(demos, relabel(expert, tasks, episodes))
+            demos = aggregate(demos, relabel(expert, tasks, episodes),
+                              cfg.asked)
 
     # Many supervised steps on this one collection: the importance weights
     # in the inner loss make up for theta moving away from it.

@@ -13,9 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from . import gmps
-from .baselines import maml, multitask, pearl, promp, rl2
+from .baselines import maesn, maml, multitask, pearl, promp, rl2
 from .checkpoint import load_file, pack, save_file, unpack
 from .columns import as_good
+from .dataset import training_tasks
 from .envs import ENVS, Env, make
 from .evaluate import evaluate, evaluate_expert
 from .experts import TRAINERS, Expert
@@ -29,7 +30,7 @@ from .types import (
 )
 
 METHODS: dict[str, ModuleType] = {
-    "gmps": gmps, "maml": maml, "pearl": pearl, "promp": promp, "rl2": rl2,
+    "gmps": gmps, "maesn": maesn, "maml": maml, "pearl": pearl, "promp": promp, "rl2": rl2,
     "multitask": multitask}
 TRAINABLE = METHODS | TRAINERS
 
@@ -125,7 +126,7 @@ def _go_on(run: Run, rng: np.random.Generator, folder, eval_every: int,
         say(f"resuming {folder} at iteration {first}")
     if last:
         log.resume(first)
-    tasks = world.splits["train"].tasks
+    tasks = training_tasks(cfg, world)
     bar = tqdm(range(first, cfg.iterations), initial=first,
                total=cfg.iterations, disable=not progress,
                desc=f"{about['method']} {about['env']} seed {about['seed']}")
