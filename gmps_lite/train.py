@@ -30,8 +30,8 @@ from .types import (
 )
 
 METHODS: dict[str, ModuleType] = {
-    "gmps": gmps, "maesn": maesn, "maml": maml, "pearl": pearl, "promp": promp, "rl2": rl2,
-    "multitask": multitask}
+    "gmps": gmps, "maesn": maesn, "maml": maml, "pearl": pearl,
+    "promp": promp, "rl2": rl2, "multitask": multitask}
 TRAINABLE = METHODS | TRAINERS
 
 

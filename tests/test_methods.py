@@ -33,6 +33,7 @@ SMALL = {
     "gmps": {"iterations": 2, "episodes": 3, "outer_steps": 2,
              "inner_steps": 2, "hidden": (8,), "dagger_episodes": 2,
              "demo_episodes": 2, "inner_samples": 20, "bc_samples": 10},
+    "maesn": {"iterations": 2, "episodes": 4, "hidden": (8,)},
     "maml": {"iterations": 2, "episodes": 3, "hidden": (8,)},
     "pearl": {"iterations": 2, "episodes": 2, "outer_steps": 2,
               "task_batch": 3, "batch": 4, "context": 20,
@@ -47,7 +48,7 @@ NUDGE = {"iterations": 3, "hidden": (9,), "adapt": "z", "loss": "nll",
          "dagger": False, "learn_steps": False, "max_ratio": 0.5,
          "clip": 0.01, "lam": 0.5, "max_kl": 0.001, "damping": 0.5,
          "cg_steps": 1, "minibatch": 50, "kl_weight": 1.0,
-         "shaped": True, "encoder": (9,)}
+         "shaped": True, "encoder": (9,), "asked": 0.5}
 
 
 @pytest.fixture(params=METHODS)
@@ -86,9 +87,9 @@ def test_config_is_frozen_and_documented(name):
     for f in dataclasses.fields(m.Config)])
 def test_every_config_field_does_something(name, field):
     """A field that is swallowed, as `dagger` was in the original, fails."""
-    if field == "expert":
+    if field in ("expert", "demos"):
         with pytest.raises(ValueError, match="oracle"):
-            run(name, expert="oracle")
+            run(name, **{field: "oracle"})
         return
     base = getattr(config(name, "point", **SMALL[name]), field)
     new = NUDGE.get(field, base)

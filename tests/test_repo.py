@@ -26,6 +26,7 @@ FLOORS = [
     "inner demos sac trpo evaluate",
     "ppo",
     "experts",
+    "dataset",
     "gmps baselines",
     "train exercises results",
     "plots score sweep",
@@ -35,7 +36,7 @@ FLOORS = [
 ]
 FLOOR = {name: i for i, row in enumerate(FLOORS) for name in row.split()}
 # Folders that are one module.
-SIDEWAYS = {"envs", "experts", "baselines", "exercises"}
+SIDEWAYS = {"envs", "experts", "dataset", "baselines", "exercises"}
 
 
 def label(path: Path) -> str:
