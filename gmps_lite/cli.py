@@ -140,19 +140,6 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         say(f"wrote {picture}")
 
 
-def collect(name: Positional[str], folders: Positional[list[Path]], /,
-            out: Path = Path("gmps_lite/results")) -> None:
-    """Gather runs that differ in the seed alone into results with a record.
-
-    Args:
-        name: of the results, for `results(name)` and `gmps plot`
-        folders: run folders
-        out: where NAME.csv and NAME.json go
-    """
-    from .results import gather
-    say(f"wrote {gather(name, folders, out)}")
-
-
 def export(checkpoint: Positional[Path], name: Positional[str], /,
            out: Path = Path("gmps_lite/pretrained")) -> None:
     """Make a checkpoint small enough to ship: no optimizer, one
@@ -212,11 +199,12 @@ def _check_picture(path: Path) -> None:
 # A module's own function serves as a command: its signature has the flags.
 COMMANDS: dict[str, Callable | str] = {
     "train": train, "sweep": "sweep.sweep", "evaluate": evaluate,
-    "measure": "score.measure", "collect": collect, "export": export,
-    "plot": plot, "claims": "claims.main", "bench": "bench.main"}
-DEMOS = {name: f"dataset.{place}" for name, place in (
-    ("collect", "commands.collect"), ("inspect", "commands.inspect"),
-    ("import", "minari.take"), ("export", "minari.give"))}
+    "measure": "score.measure", "collect": "results.gather", "export": export,
+    "plot": plot, "claims": "claims.main", "bench": "bench.main",
+    "demos collect": "dataset.commands.collect",
+    "demos inspect": "dataset.commands.inspect",
+    "demos import": "dataset.minari.take",
+    "demos export": "dataset.minari.give"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -229,15 +217,13 @@ def main(argv: list[str] | None = None) -> None:
             print(__doc__.strip())
         elif args[0] == "train":
             train(args[1:])
+        elif args[0] == "demos" and args[1:2] in ([], ["-h"], ["--help"]):
+            from .dataset import commands
+            print(commands.__doc__.strip())
         else:
-            words, table = 1, COMMANDS
-            if args[0] == "demos":
-                if not args[1:] or args[1] in ("-h", "--help"):
-                    from .dataset import commands
-                    return print(commands.__doc__.strip())
-                words, table = 2, DEMOS
             from .types import lookup
-            run = lookup("command", args[words - 1], table)
+            words = 1 + (args[0] == "demos")
+            run = lookup("command", " ".join(args[:words]), COMMANDS)
             if isinstance(run, str):
                 module, _, name = run.rpartition(".")
                 run = getattr(import_module(f"gmps_lite.{module}"), name)

@@ -9,12 +9,13 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from tyro.conf import Positional
 
 from .checkpoint import load_file, read_json, save_file, write
 from .envs import make
 from .evaluate import evaluate_expert
 from .experts import TRAINERS, expert_for
-from .log import alone, changes, commit, provenance, read_rows
+from .log import alone, changes, commit, provenance, read_rows, say
 
 RECORD = ("method", "env", "config", "seeds", "commit", "minutes",
           "hardware", "versions")
@@ -54,10 +55,16 @@ def label(record: dict) -> str:
             f"all on {record['hardware']}, commit {commits}")
 
 
-def gather(name: str, folders: list[Path], out: Path) -> Path:
-    """Write NAME.csv (every iteration of every run) and NAME.json (the
-    record), which keep the seeds that they hold besides. Raises ValueError
-    unless the runs are finished, whole and differ in the seed alone.
+def gather(name: Positional[str], folders: Positional[list[Path]], /,
+           out: Path = Path("gmps_lite/results")) -> Path:
+    """Gather finished runs that differ in the seed alone: write NAME.csv
+    (every iteration of every run) and NAME.json (the record), which keep
+    the seeds that they hold besides. Raises ValueError for other runs.
+
+    Args:
+        name: of the results, for `results(name)` and `gmps plot`
+        folders: run folders
+        out: where NAME.csv and NAME.json go
     """
     _stem(name)
     if not folders:
@@ -99,7 +106,8 @@ def gather(name: str, folders: list[Path], out: Path) -> Path:
     if "expert" in first["config"]:
         record["expert"] = expert_scores(first["env"],
                                          first["config"]["expert"])
-    return store(name, rows, record, out)
+    say(f"wrote {store(name, rows, record, out)}")
+    return Path(out) / f"{name}.csv"
 
 
 def store(name: str, rows: list[dict], record: dict, out: Path) -> Path:

@@ -28,7 +28,7 @@ FLOORS = [
     "experts",
     "dataset",
     "gmps baselines",
-    "train exercises results",
+    "train exercises results drive",
     "plots score sweep",
     "book claims",
     "bench",
