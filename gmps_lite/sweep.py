@@ -107,7 +107,7 @@ def sweep(methods: list[str], envs: list[str], seeds: list[int],
         if lost := [job.folder.name for job in group if job in bad]:
             say(f"{name} is not gathered, without {', '.join(lost)}")
             continue
-        say(f"wrote {gather(name, [job.folder for job in group], out)}")
+        gather(name, [job.folder for job in group], out)
     if bad:
         raise SystemExit(f"gmps: {len(bad)} of {len(every)} runs failed")
 
