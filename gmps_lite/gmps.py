@@ -131,8 +131,11 @@ PRESETS = {
                     step_size=0.1, inner_samples=400, bc_samples=100,
                     hidden=(32, 32), std=0.5),
     "push": _PUSH, "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
-    "push-sparse": replace(_PUSH, demos="push-sparse", **_SHOWN),
-    "door": replace(_PUSH, demos="door", **_SHOWN),
+    "push-sparse": replace(_PUSH, iterations=4, demos="push-sparse", **_SHOWN),
+    # Here the warmup does harm: three quarters of the goals instead of 17 of
+    # 20 were reached in five steps (one seed each).
+    "door": replace(_PUSH, iterations=8, episodes=20, warmup=0, demos="door",
+                    **_SHOWN),
     "ant-sparse": replace(
         _ANT, iterations=6, outer_steps=250, warmup=3000, bc_samples=500,
         std=0.3, hidden=(100, 100), demos="ant-sparse", **_SHOWN),

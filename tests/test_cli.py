@@ -73,14 +73,14 @@ def test_help_has_examples(capsys):
 
 @pytest.mark.parametrize("args, match", [
     (["trian"], "did you mean 'train'"),
-    (["train"], "METHOD: gmps, maml"),
+    (["train"], "METHOD: gmps, maesn, maml"),
     (["train", "gmps", "--env", "psh"], "did you mean 'push'"),
     (["train", "gmsp", "--env", "push"], "did you mean 'gmps'"),
     (["evaluate", "nothing"], "no checkpoint at nothing"),
     (["train", "gmps", "--env", "point", "--episodes", "-3"],
      "episodes is -3"),
     (["train", "gmps", "point"], "usage: gmps train METHOD --env ENV"),
-    (["train", "gmps", "--env", "ant-sparse"],
+    (["train", "gmps", "--env", "ant-sparse", "--demos", ""],
      "ant-sparse has no analytic expert"),
 ])
 def test_errors_say_what_to_do(args, match, tmp_path, monkeypatch):
