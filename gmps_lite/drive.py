@@ -199,6 +199,8 @@ def drive(env: str, path: str | Path, goals=None):
 
     def answer(_, message: dict, buffers) -> None:
         """One message of the browser, answered by one."""
+        if message == {"kind": "hurry"}:  # see drive.js
+            return
         try:
             kind = lookup("message", message.get("kind"), {
                 "reset": lambda m: session.reset(m["task"]),

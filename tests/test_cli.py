@@ -80,7 +80,8 @@ def test_help_has_examples(capsys):
     (["train", "gmps", "--env", "point", "--episodes", "-3"],
      "episodes is -3"),
     (["train", "gmps", "point"], "usage: gmps train METHOD --env ENV"),
-    (["train", "gmps", "--env", "ant-sparse", "--demos", ""],
+    (["train", "gmps", "--env", "ant-sparse", "--demos", "", "--expert",
+      "analytic"],
      "ant-sparse has no analytic expert"),
 ])
 def test_errors_say_what_to_do(args, match, tmp_path, monkeypatch):

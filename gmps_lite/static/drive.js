@@ -45,7 +45,8 @@ function render({model, el}) {
   const px = (x, y) => [(x - s.low[0]) * scale * ratio,
                         (s.high[1] - y) * scale * ratio];
   let obs = s.first, trail = [], running = false, target = null;
-  let total = 0, timer = null, due = 0, sent = 0, count = 0;
+  let total = 0, timer = null, hurry = null, asked = 0, count = 0;
+  const sent = new Map();  // when each unanswered message left, by its id
   const held = new Set();
   canvas.drawn = [];  // [ms from asking, ms when] of each, to be measured
 
@@ -88,22 +89,32 @@ function render({model, el}) {
   }
 
   function ask(message) {
-    sent = performance.now();
-    model.send({...message, id: ++count});
+    sent.set(++count, performance.now());
+    model.send({...message, id: count});
+    // Jupyter's server holds an answer back until the browser has confirmed
+    // the frame before it, which a browser with nothing to say does 40 ms
+    // late (Nagle's algorithm meets delayed acknowledgments). So keep saying
+    // something until the answer is here, or the kernel is busy elsewhere.
+    let patience = 12;
+    clearInterval(hurry);
+    hurry = setInterval(() => {
+      model.send({kind: "hurry"});
+      if (!--patience) clearInterval(hurry);
+    }, 8);
   }
 
-  function next() {  // the step after this one, when its time has come
-    due = Math.max(due + 1000 * s.dt / speed.value, performance.now());
-    timer = setTimeout(() => {
-      if (running) ask({kind: "step", act: action()});
-    }, due - performance.now());
+  function tick() {  // one control step; two may be on their way
+    if (sent.size > 1) return;
+    ask({kind: "step", act: action()});
+    if (++asked === s.horizon) clearInterval(timer);
   }
 
   function begin() {
     stop();
     trail = [];
     canvas.drawn = [];
-    total = 0;
+    [total, asked] = [0, 0];
+    sent.clear();
     canvas.focus();
     say.textContent = "Steer: drag, touch, or the arrow keys.";
     ask({kind: "reset", task: Number(task.value)});
@@ -111,7 +122,6 @@ function render({model, el}) {
 
   function stop() {
     running = false;
-    clearTimeout(timer);
     clearInterval(timer);
   }
 
@@ -128,6 +138,9 @@ function render({model, el}) {
   }
 
   model.on("msg:custom", m => {
+    const since = sent.get(m.id);
+    sent.delete(m.id);
+    if (!sent.size) clearInterval(hurry);
     if (m.problem) {
       stop();
       say.textContent = m.problem;
@@ -136,23 +149,19 @@ function render({model, el}) {
       trail = [obs];
       draw();
       running = true;
-      due = performance.now();
-      next();
+      timer = setInterval(tick, 1000 * s.dt / speed.value);
     } else if (m.kind === "step") {
       obs = m.obs;
       trail.push(obs);
       total += m.rew;
       draw();
-      const asked = sent;
-      requestAnimationFrame(now => canvas.drawn.push([now - asked, now]));
+      requestAnimationFrame(now => canvas.drawn.push([now - since, now]));
       say.textContent = `step ${m.t} of ${s.horizon}, ` +
         `${m.error.toFixed(3)} ${s.unit} from the goal, ` +
         `reward so far ${total.toFixed(1)}`;
       if (m.done) {
         stop();
         say.textContent += m.success ? ". Reached and saved." : ". Saved.";
-      } else {
-        next();
       }
     } else if (m.kind === "replay") {
       replay(m.path);
