@@ -1,8 +1,8 @@
 """You are the expert: record demonstrations by hand, in a notebook.
 
-    drive = Drive("push-sparse", "mine.safetensors")
-    drive  # as the last line of a cell: a picture to steer in
-    drive.session.recording()
+    pad = drive("push-sparse", "mine.safetensors")
+    pad  # as the last line of a cell: a picture to steer in
+    pad.session.recording()
 
 The browser keeps the clock and draws; each of its ticks is one control step
 of the real environment, here. A finished episode is on disk before the next
@@ -210,7 +210,8 @@ def drive(env: str, path: str | Path, goals=None):
             found = kind(message) or {}
         except (ValueError, KeyError, IndexError, OSError) as error:
             found = {"problem": str(error)}
-        widget.episodes = session.listing()
+        if found.get("done") or message.get("kind") == "delete":
+            widget.episodes = session.listing()
         widget.send({"kind": message.get("kind"), "id": message.get("id"),
                      **found})
     widget.on_msg(answer)

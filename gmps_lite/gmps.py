@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from .dataset import demos_of, load, training_tasks
+from .dataset import demos_of, load, tasks_of
 from .demos import (
     aggregate,
     bc_loss,
@@ -155,9 +155,11 @@ def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
     params = policy.init(rng)
     meta = Meta(params, init_steps(params, cfg.step_size, cfg.adapt))
     leaves = [x.requires_grad_() for d in meta for x in d.values()]
-    tasks = training_tasks(cfg, env)
+    tasks = env.splits["train"].tasks
     if cfg.demos:
-        demos = demos_of(load(cfg.demos, env), tasks, cfg.demo_episodes)
+        rec = load(cfg.demos, env)
+        tasks = tasks_of(rec)
+        demos = demos_of(rec, tasks, cfg.demo_episodes)
     else:
         demos = collect(env, tasks, expert_for(env, cfg.expert),
                         episodes=cfg.demo_episodes, rng=rng)

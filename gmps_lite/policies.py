@@ -75,7 +75,7 @@ class GaussianMLP:
 
     def logp(self, params: Params, obs: Tensor, act: Tensor) -> Tensor:
         """log pi(act | obs), [..., B]."""
-        return self._density(self.mean(params, obs),
+        return log_density(self.mean(params, obs),
                              self.log_std(params), act)
 
     def act(self, params: Params, obs: Tensor, noise: Tensor):
@@ -84,20 +84,26 @@ class GaussianMLP:
         """
         mean, log_std = self.mean(params, obs), self.log_std(params)
         act = mean + log_std.exp() * noise
-        return act, self._density(mean, log_std, act)
-
-    @staticmethod
-    def _density(mean: Tensor, log_std: Tensor, act: Tensor) -> Tensor:
-        u = (act - mean) / log_std.exp()
-        return -(0.5 * u * u + log_std + 0.5 * LOG_2PI).sum(-1)
+        return act, log_density(mean, log_std, act)
 
     def kl(self, old: Params, new: Params, obs: Tensor) -> Tensor:
         """KL(old || new) at each observation, [..., B]."""
         m0, s0 = self.mean(old, obs), self.log_std(old)
         m1, s1 = self.mean(new, obs), self.log_std(new)
-        ratio = (2 * (s0 - s1)).exp()
-        shift = ((m0 - m1) / s1.exp()) ** 2
-        return (s1 - s0 + 0.5 * (ratio + shift - 1)).sum(-1)
+        return gaussian_kl(m0, s0, m1, s1)
+
+
+def log_density(mean: Tensor, log_std: Tensor, x: Tensor) -> Tensor:
+    """log N(x; mean, exp(log_std)^2), [..., D] -> [...]."""
+    u = (x - mean) / log_std.exp()
+    return -(0.5 * u * u + log_std + 0.5 * LOG_2PI).sum(-1)
+
+
+def gaussian_kl(m0: Tensor, s0: Tensor, m1: Tensor, s1: Tensor) -> Tensor:
+    """KL(N(m0, exp(s0)^2) || N(m1, exp(s1)^2)) in nats, [..., D] -> [...]."""
+    ratio = (2 * (s0 - s1)).exp()
+    shift = ((m0 - m1) / s1.exp()) ** 2
+    return (s1 - s0 + 0.5 * (ratio + shift - 1)).sum(-1)
 
 
 def mlp_for(env, *, hidden=(100, 100), z_dim=4, std=1.0) -> GaussianMLP:

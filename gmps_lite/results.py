@@ -106,8 +106,9 @@ def gather(name: Positional[str], folders: Positional[list[Path]], /,
     if "expert" in first["config"]:
         record["expert"] = expert_scores(first["env"],
                                          first["config"]["expert"])
-    say(f"wrote {store(name, rows, record, out)}")
-    return Path(out) / f"{name}.csv"
+    path = store(name, rows, record, out)
+    say(f"wrote {path}")
+    return path
 
 
 def store(name: str, rows: list[dict], record: dict, out: Path) -> Path:

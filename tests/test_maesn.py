@@ -7,12 +7,12 @@ from gmps_lite.baselines import maesn
 from gmps_lite.baselines.maesn import (
     Carry,
     Plans,
-    gaussian_kl,
+    from_prior,
     inner_update,
-    log_density,
 )
 from gmps_lite.envs import make
 from gmps_lite.evaluate import evaluate
+from gmps_lite.policies import gaussian_kl, log_density
 from gmps_lite.rollout import rollout
 from gmps_lite.train import config, train
 from gmps_lite.types import Tasks
@@ -33,7 +33,7 @@ def test_densities_are_torchs(rng):
         gaussian_kl(mean, log_std, other, spread),
         kl_divergence(normal, Normal(other, spread.exp())).sum(-1))
     torch.testing.assert_close(
-        gaussian_kl(mean, log_std),
+        from_prior({"mean": mean, "log_std_z": log_std}),
         kl_divergence(normal, Normal(torch.zeros(3), torch.ones(3))
                       ).sum(-1).to(mean))
 

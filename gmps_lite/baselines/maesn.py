@@ -26,12 +26,10 @@ from torch.func import grad, vmap
 from ..advantages import advantages, normalize
 from ..demos import subsample
 from ..envs import Env
-from ..policies import GaussianMLP
+from ..policies import GaussianMLP, gaussian_kl, log_density
 from ..rollout import report, rollout
 from ..trpo import trpo_step
 from ..types import Batch, Episodes, Params, Tasks, batch
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,6 @@ def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
     return State(Learner(policy, params, cfg.gamma, cfg.lam))
 
 
-def log_density(mean: Tensor, log_std: Tensor, z: Tensor) -> Tensor:
-    """log N(z; mean, exp(log_std)^2), [E, L] -> [E]."""
-    u = (z - mean) / log_std.exp()
-    return -(0.5 * u**2 + log_std + 0.5 * LOG_2PI).sum(-1)
-
-
 def inner_update(mean: Tensor, log_std: Tensor, step: Tensor, plans: Plans
                  ) -> tuple[Tensor, Tensor]:
     """One task's Gaussian [L] after a policy-gradient step on its plans:
@@ -208,7 +200,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         ratio = (policy.logp(p, data.obs, data.act) - data.logp).exp()
         plan = (log_density(mean[:, None], log_std[:, None], last.z)
                 - last.logp).exp()
-        far = gaussian_kl(p["mean"], p["log_std_z"]).mean()
+        far = from_prior(p).mean()
         return cfg.kl * far / horizon - (ratio * data.adv).mean() - (
             plan * last.adv).mean() / horizon
 
@@ -220,7 +212,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         params, surrogate, partial(moved, batch=data),
         metric=partial(moved, batch=few), max_kl=cfg.max_kl,
         cg_steps=cfg.cg_steps, damping=cfg.damping)
-    far = float(gaussian_kl(new["mean"], new["log_std_z"]).mean())
+    far = float(from_prior(new).mean())
     return State(learner._replace(params=new)), info | {
         "nats": far} | report(first, second)
 
@@ -232,14 +224,11 @@ def samples(learner: Learner, carry: Carry, episodes: Episodes) -> Batch:
     return batch(episodes._replace(obs=torch.cat([episodes.obs, z], -1)), adv)
 
 
-def gaussian_kl(mean: Tensor, log_std: Tensor, other: Tensor | float = 0.0,
-                other_log_std: Tensor | float = 0.0) -> Tensor:
-    """KL(N(mean, .) || N(other, .)) in nats, [N, L] -> [N]; N(0, I) if no
-    other is given.
-    """
-    gap = torch.as_tensor(other_log_std) - log_std
-    u = (mean - other) * (-torch.as_tensor(other_log_std)).exp()
-    return (gap + 0.5 * ((-2 * gap).exp() + u**2 - 1)).sum(-1)
+def from_prior(params: Params) -> Tensor:
+    """KL of each training task's Gaussian from N(0, I) in nats, [N]."""
+    mean, log_std = params["mean"], params["log_std_z"]
+    zero = torch.zeros_like(mean)
+    return gaussian_kl(mean, log_std, zero, zero)
 
 
 __all__ = ["PRESETS", "Config", "State", "act", "adapt", "init", "start",

@@ -165,8 +165,7 @@ def load(name: str, env: Env) -> Recording:
     """A recording of `env`: a file, or a name in `shipped()`. Raises
     ValueError, naming the file, if it does not fit.
     """
-    path = Path(name) if name.endswith(".safetensors") else lookup(
-        "demonstrations", name, shipped())
+    path = find(name)
     rec, header = read(path)
     if header.get("env") != env.name:
         raise ValueError(f"{path} holds demonstrations of "
@@ -176,6 +175,12 @@ def load(name: str, env: Env) -> Recording:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return rec
+
+
+def find(name: str) -> Path:
+    """The file that `name` stands for: itself, or one of `shipped()`."""
+    return Path(name) if name.endswith(".safetensors") else lookup(
+        "demonstrations", name, shipped())
 
 
 def shipped() -> dict[str, Path]:

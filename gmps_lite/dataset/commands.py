@@ -22,7 +22,7 @@ from ..experts import expert_for
 from ..log import provenance, say
 from ..rollout import expert_act, rollout
 from ..types import check_count, lookup
-from . import read, recording, save, shipped, table
+from . import find, read, recording, save, table
 
 
 def collect(env: Positional[str], /, out: Path, expert: str = "analytic",
@@ -81,8 +81,7 @@ def inspect(name: Positional[str], /) -> None:
     Args:
         name: a file, or demonstrations that come with the package
     """
-    path = Path(name) if name.endswith(".safetensors") else lookup(
-        "demonstrations", name, shipped())
+    path = find(name)
     rec, header = read(path)
     world = make(str(header.get("env")))
     print(f"{path.name}: {world.name}, by {header.get('by', 'unknown')}")
