@@ -68,7 +68,14 @@ class Config:
     """Initial standard deviation of every action dimension [release]."""
 
 
-PRESETS = {"point": Config(iterations=60, hidden=(32, 32), std=0.5)}
+PRESETS = {
+    "point": Config(iterations=60, hidden=(32, 32), std=0.5),
+    # As for MAML: ten times the steps that guided search meta-trains with.
+    "push-sparse": Config(iterations=65, episodes=40, hidden=(64, 64),
+                          std=0.4),
+    "door": Config(iterations=131, hidden=(64, 64), std=0.4),
+    "ant-sparse": Config(iterations=70, hidden=(64, 64), std=0.7, lam=0.9),
+}
 
 
 class Learner(NamedTuple):

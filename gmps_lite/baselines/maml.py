@@ -7,7 +7,7 @@ adapted policies every time, which is what makes it expensive.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -71,10 +71,15 @@ class Config:
 # As for GMPS: noise that leaves the gait alone, and lambda below 1, with
 # which one step knows more of the goal.
 _ANT = Config(iterations=130, hidden=(64, 64), std=0.7, lam=0.9)
+_PUSH = Config(iterations=80, episodes=40, hidden=(64, 64), std=0.4)
 PRESETS = {
     "point": Config(hidden=(32, 32), std=0.5, iterations=40),
     "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
-    "push": Config(iterations=80, episodes=40, hidden=(64, 64), std=0.4),
+    "push": _PUSH,
+    # Ten times the steps that guided search meta-trains with.
+    "push-sparse": replace(_PUSH, iterations=65),
+    "door": replace(_PUSH, iterations=131, episodes=20),
+    "ant-sparse": replace(_ANT, iterations=70),
 }
 
 
