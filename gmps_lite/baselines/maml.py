@@ -78,7 +78,7 @@ PRESETS = {
     "push": _PUSH,
     # Ten times the steps that guided search meta-trains with.
     "push-sparse": replace(_PUSH, iterations=65),
-    "door": replace(_PUSH, iterations=131, episodes=20),
+    "door": replace(_PUSH, iterations=98, episodes=20),
     "ant-sparse": replace(_ANT, iterations=70),
 }
 

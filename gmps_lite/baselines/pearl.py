@@ -91,7 +91,7 @@ PRESETS = {
     # The task's own reward, on a scale near 1, and ten times the steps that
     # guided search meta-trains with.
     "push-sparse": replace(_SPARSE, iterations=260, reward_std=0.1),
-    "door": replace(_SPARSE, iterations=262, reward_scale=0.5,
+    "door": replace(_SPARSE, iterations=196, reward_scale=0.5,
                     reward_std=5.0),
     "ant-sparse": replace(_SPARSE, iterations=350, episodes=4,
                           reward_scale=1.0),

@@ -68,7 +68,7 @@ PRESETS = {
     # Ten times the steps that guided search meta-trains with.
     "push-sparse": Config(iterations=260, episodes=10, rew_scale=3.0,
                           std=0.4),
-    "door": Config(iterations=262, episodes=10, rew_scale=0.2, std=0.4),
+    "door": Config(iterations=196, episodes=10, rew_scale=0.2, std=0.4),
     "ant-sparse": Config(iterations=140, episodes=10, rew_scale=0.3,
                          std=0.5),
 }
