@@ -135,10 +135,11 @@ PRESETS = {
     # Here the warmup does harm: three quarters of the goals instead of all
     # were reached in five steps (one seed each).
     "door": replace(_PUSH, episodes=20, warmup=0, demos="door",
-                    **_SHOWN),
+                    expert="analytic", **_SHOWN),
     "ant-sparse": replace(
         _ANT, iterations=6, outer_steps=250, warmup=3000, bc_samples=500,
-        std=0.3, hidden=(100, 100), demos="ant-sparse", **_SHOWN),
+        std=0.3, hidden=(100, 100), demos="ant-sparse",
+        expert="ant-long-ppo", **_SHOWN),
 }
 
 
