@@ -131,7 +131,7 @@ PRESETS = {
                     step_size=0.1, inner_samples=400, bc_samples=100,
                     hidden=(32, 32), std=0.5),
     "push": _PUSH, "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
-    "push-sparse": replace(_PUSH, iterations=4, demos="push-sparse", **_SHOWN),
+    "push-sparse": replace(_PUSH, iterations=2, demos="push-sparse", **_SHOWN),
     # Here the warmup does harm: three quarters of the goals instead of all
     # were reached in five steps (one seed each).
     "door": replace(_PUSH, episodes=20, warmup=0, demos="door",

@@ -71,7 +71,7 @@ class Config:
 PRESETS = {
     "point": Config(iterations=60, hidden=(32, 32), std=0.5),
     # As for MAML: ten times the steps that guided search meta-trains with.
-    "push-sparse": Config(iterations=65, episodes=40, hidden=(64, 64),
+    "push-sparse": Config(iterations=32, episodes=40, hidden=(64, 64),
                           std=0.4),
     "door": Config(iterations=98, hidden=(64, 64), std=0.4),
     "ant-sparse": Config(iterations=70, hidden=(64, 64), std=0.7, lam=0.9),

@@ -77,7 +77,7 @@ PRESETS = {
     "ant": _ANT, "ant-half": _ANT, "ant-full": _ANT,
     "push": _PUSH,
     # Ten times the steps that guided search meta-trains with.
-    "push-sparse": replace(_PUSH, iterations=65),
+    "push-sparse": replace(_PUSH, iterations=32),
     "door": replace(_PUSH, iterations=98, episodes=20),
     "ant-sparse": replace(_ANT, iterations=70),
 }

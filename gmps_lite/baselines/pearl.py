@@ -90,7 +90,8 @@ PRESETS = {
                    reward_std=5.0, lr=1e-3, tau=0.01, outer_steps=500),
     # The task's own reward, on a scale near 1, and ten times the steps that
     # guided search meta-trains with.
-    "push-sparse": replace(_SPARSE, iterations=260, reward_std=0.1),
+    "push-sparse": replace(_SPARSE, iterations=128, outer_steps=240,
+                           reward_std=0.1),
     "door": replace(_SPARSE, iterations=196, reward_scale=0.5,
                     reward_std=5.0),
     "ant-sparse": replace(_SPARSE, iterations=350, episodes=4,

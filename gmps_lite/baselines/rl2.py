@@ -66,7 +66,7 @@ PRESETS = {
     "ant-full": Config(iterations=190, episodes=10, rew_scale=0.3, std=0.5),
     "push": Config(iterations=250, episodes=10, rew_scale=0.1, std=0.4),
     # Ten times the steps that guided search meta-trains with.
-    "push-sparse": Config(iterations=260, episodes=10, rew_scale=3.0,
+    "push-sparse": Config(iterations=128, episodes=10, rew_scale=3.0,
                           std=0.4),
     "door": Config(iterations=196, episodes=10, rew_scale=0.2, std=0.4),
     "ant-sparse": Config(iterations=140, episodes=10, rew_scale=0.3,
