@@ -73,8 +73,9 @@ PRESETS = {
     # As for MAML: ten times the steps that guided search meta-trains with.
     "push-sparse": Config(iterations=32, episodes=40, hidden=(64, 64),
                           std=0.4),
-    "door": Config(iterations=98, hidden=(64, 64), std=0.4),
-    "ant-sparse": Config(iterations=70, hidden=(64, 64), std=0.7, lam=0.9),
+    "door": Config(iterations=54, hidden=(64, 64)),
+    "ant-sparse": Config(iterations=46, hidden=(64, 64), std=0.7, gamma=1.0,
+                         lam=0.97),
 }
 
 

@@ -78,8 +78,8 @@ PRESETS = {
     "push": _PUSH,
     # Ten times the steps that guided search meta-trains with.
     "push-sparse": replace(_PUSH, iterations=32),
-    "door": replace(_PUSH, iterations=98, episodes=20),
-    "ant-sparse": replace(_ANT, iterations=70),
+    "door": replace(_PUSH, iterations=54, episodes=20, std=1.0),
+    "ant-sparse": replace(_ANT, iterations=46, gamma=1.0, lam=0.97),
 }
 
 

@@ -92,9 +92,9 @@ PRESETS = {
     # guided search meta-trains with.
     "push-sparse": replace(_SPARSE, iterations=128, outer_steps=240,
                            reward_std=0.1),
-    "door": replace(_SPARSE, iterations=196, reward_scale=0.5,
-                    reward_std=5.0),
-    "ant-sparse": replace(_SPARSE, iterations=350, episodes=4,
+    "door": replace(_SPARSE, iterations=108, outer_steps=280,
+                    reward_scale=0.5, reward_std=5.0),
+    "ant-sparse": replace(_SPARSE, iterations=230, episodes=4,
                           reward_scale=1.0),
 }
 

@@ -68,8 +68,8 @@ PRESETS = {
     # Ten times the steps that guided search meta-trains with.
     "push-sparse": Config(iterations=128, episodes=10, rew_scale=3.0,
                           std=0.4),
-    "door": Config(iterations=196, episodes=10, rew_scale=0.2, std=0.4),
-    "ant-sparse": Config(iterations=140, episodes=10, rew_scale=0.3,
+    "door": Config(iterations=108, episodes=10, rew_scale=0.2),
+    "ant-sparse": Config(iterations=92, episodes=10, rew_scale=0.3,
                          std=0.5),
 }
 

@@ -105,5 +105,5 @@ class Door(MujocoEnv):
         aside = torch.tensor([0.06, 0.0, 0.0], dtype=obs.dtype)
         move = torch.where(hooked, turn * tangent + 0.3 * gap,
                            torch.where(level, gap, gap - aside))
-        act = move / 0.01
+        act = move / 0.02  # half the way at each step: no overshoot
         return act / act.abs().amax(-1, keepdim=True).clamp(min=1.0)
