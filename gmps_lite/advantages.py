@@ -53,10 +53,13 @@ def gae(rew: Tensor, value: Tensor, gamma: float, lam: float) -> Tensor:
 
 
 def normalize(adv: Tensor) -> Tensor:
-    """Zero mean and unit standard deviation within each task [N, E, T]."""
-    flat = adv.flatten(1)
+    """Zero mean and unit standard deviation within each task [N, E, T];
+    zero where all are the same.
+    """
+    flat = adv.flatten(1).double()  # else rounding passes for a difference
     mean, std = flat.mean(1), flat.std(1)
-    return (adv - mean[:, None, None]) / (std[:, None, None] + 1e-8)
+    return ((adv - mean[:, None, None])
+            / (std[:, None, None] + 1e-8)).to(adv)
 
 
 def advantages(episodes: Episodes, *, gamma: float, lam: float) -> Tensor:

@@ -36,7 +36,7 @@ LEAST = {"iterations": 1, "episodes": 1, "outer_steps": 1, "inner_steps": 0,
 POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio", "reward_scale",
             "reward_std")
 SHARES = ("gamma", "lam", "lr_end", "tau", "relabel", "fisher_share",
-          "asked")
+          "asked", "step_lr")
 CHOICES = {"adapt": ("all", "z"), "loss": ("mse", "nll")}
 KINDS = {"bool": bool, "int": int, "float": (float, int), "str": str,
          "tuple[int, ...]": tuple}
