@@ -45,13 +45,23 @@ SCENES = {
 class Session:
     """Episodes by hand on an environment, and the file that keeps them."""
 
-    def __init__(self, env: Env, path: str | Path, goals=None):
+    def __init__(self, env: Env, path: str | Path, goals=None,
+                 shake: float = 0.0, by: str = "a person"):
         """path: of the recording; if it is there already, its episodes are
             kept and new ones added. goals [N, G] of the tasks to
             demonstrate; default: four of the train split, spread evenly.
+        shake: standard deviation of noise on what is executed, but not
+            written down: the recording then shows states off the path, and
+            how you come back from there (Laskey et al. 2017).
+        by: who demonstrates, for the file's header.
         Raises ValueError for an environment without a top view and for a
         file that is no recording of it.
         """
+        if not 0 <= shake < np.inf:
+            raise ValueError(f"shake is {shake!r}, must be finite and not "
+                             "negative")
+        self.shake, self.rng = shake, np.random.default_rng()
+        self.by = f"{by}, with gmps_lite.drive, shake {shake:g}"
         lookup("environment with a top view", env.body, SCENES)
         self.env, self.path = env, Path(path)
         if self.path.suffix != ".safetensors":
@@ -98,7 +108,9 @@ class Session:
         if not np.isfinite(a).all():
             raise ValueError(f"an action is {act!r}, must be finite")
         obs = self.env.observe(self.state)[0]
-        self.state, rew, error = self.env.step(self.state, a,
+        shaken = a.copy()  # what you cannot steer, you could not bring back
+        shaken[0, :len(act)] += self.shake * self.rng.standard_normal(len(act))
+        self.state, rew, error = self.env.step(self.state, shaken,
                                                self.goal[None])
         self.steps.append((obs, a[0], rew[0], error[0]))
         self.done = len(self.steps) == self.env.horizon
@@ -136,7 +148,7 @@ class Session:
         """
         if episodes:
             save(self.path, join(episodes), self.env, {
-                "by": "a person, with gmps_lite.drive", "commit": commit()})
+                "by": self.by, "commit": commit()})
         else:
             self.path.unlink(missing_ok=True)
         self.episodes = episodes
@@ -168,8 +180,8 @@ def front_end() -> bool:
             or "VSCODE_PID" in os.environ)
 
 
-def drive(env: str, path: str | Path, goals=None):
-    """The widget to steer in. Raises ValueError as `Session` does, and if
+def drive(env: str, path: str | Path, goals=None, shake: float = 0.0):
+    """The widget to steer in; arguments as of `Session`. Raises ValueError as `Session` does, and if
     anywidget is not installed.
     """
     try:
@@ -178,7 +190,7 @@ def drive(env: str, path: str | Path, goals=None):
     except ImportError as error:
         raise ValueError(f"pip install anywidget to steer ({error})"
                          ) from error
-    session = Session(make(env), path, goals)
+    session = Session(make(env), path, goals, shake)
     scene = SCENES[session.env.body]
 
     class Drive(anywidget.AnyWidget):

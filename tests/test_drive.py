@@ -56,6 +56,23 @@ def test_what_is_left_of_an_action_is_zero(tmp_path):
     assert session.tasks.n == 4
 
 
+def test_shaking_is_executed_and_not_written_down(tmp_path):
+    env = make("push-sparse")
+    calm, wild = (Session(env, tmp_path / f"{x}.safetensors", shake=x, by="I")
+                  for x in (0.0, 0.5))
+    seen = [np.array([look["obs"] for look in steer(s, 0, (0.0, 0.5))])
+            for s in (calm, wild)]
+    off = seen[1][:, :3] - seen[0][:, :3]
+    assert np.abs(off[:, :2]).max() > 0.005  # pushed aside ...
+    assert np.abs(off[:, 2]).max() < 0.002  # ... not up, where no key leads
+    assert wild.recording().act.tolist() == [[0.0, 0.5, 0.0]] * 50
+    header = dataset.read(wild.path)[1]
+    assert header["by"] == "I, with gmps_lite.drive, shake 0.5"
+    for bad in (-0.1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="shake"):
+            Session(env, tmp_path / "x.safetensors", shake=bad)
+
+
 def test_nothing_finished_is_lost(session):
     steer(session, 1)
     session.reset(0)
