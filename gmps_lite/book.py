@@ -21,7 +21,7 @@ from .results import label, results
 from .train import Run, restore
 
 CHAPTERS = ["Watch", "Tasks", "Policy", "Inner step", "MAML", "Imitation",
-            "GMPS", "Experts", "Ant", "Push", "Beyond"]
+            "GMPS", "Experts", "Ant", "Push", "Beyond", "Demos", "Your hand"]
 _began = time.perf_counter()
 
 

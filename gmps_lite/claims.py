@@ -92,6 +92,51 @@ def beyond(k: int = 5) -> tuple[str, bool]:
             and ours[1] > found["pearl"][2])
 
 
+SPARSE = ("push-sparse", "door", "ant-sparse")
+REWARDED = ("maml", "pearl", "rl2", "maesn")  # learn from rewards alone
+
+
+def success(name: str, ks=range(1, 6)) -> np.ndarray:
+    """Share of unseen tasks solved after at most 5 steps, at best, [seeds]."""
+    best = best_rows(results(name)[0])
+    return np.max([best[f"test_success_{k}"] for k in ks], axis=0)
+
+
+def shown(env: str) -> tuple[str, bool]:
+    """Guided search from demonstrations, and the imitator it begins with."""
+    ours, record = success(f"{env}-gmps"), results(f"{env}-gmps")[1]
+    blind = success(f"{env}-blind", [0]).mean()
+    each, n = record["minutes"] / len(ours), len(ours)
+    return (f"{ours.mean():.0%}, worst of {n} seeds {ours.min():.0%} "
+            f"(goal-blind {blind:.0%}), {each:.0f} min each",
+            ours.mean() >= 0.7 and ours.min() > blind + 0.2 and n >= 3
+            and each <= 15)
+
+
+def tuned(env: str) -> tuple[str, bool]:
+    """Success after 1 to 5 steps, of guided search and of fine-tuning."""
+    ours, plain = ([success(f"{env}-{m}", [k]).mean() for k in range(1, 6)]
+                   for m in ("gmps", "blind"))
+    words = [" ".join(f"{100 * x:.0f}" for x in y) for y in (ours, plain)]
+    return (f"{words[0]} against {words[1]} %",
+            all(a > b for a, b in zip(ours, plain, strict=True)))
+
+
+def unrewarded(env: str) -> tuple[str, bool]:
+    """Intervals of methods that learn from rewards alone must end below
+    that of guided search, which has a tenth of their steps.
+    """
+    own = ledger(results(f"{env}-gmps")[0], experts=False)[:, -1].mean()
+    low, words, apart = interval(success(f"{env}-gmps"))[1], [], True
+    for method in REWARDED:
+        table = results(f"{env}-{method}")[0]
+        mid, _, high = interval(success(f"{env}-{method}"))
+        enough = ledger(table)[:, -1].min() >= 9.5 * own
+        apart = apart and high < low and enough
+        words.append(f"{method} {mid:.0%}" + " (short)" * (not enough))
+    return f"from {low:.0%}; " + ", ".join(words), apart
+
+
 def price(name: str) -> tuple[str, bool]:
     """What a contextual expert cost, samples and minutes of one run."""
     columns, record = results(name)
@@ -125,6 +170,12 @@ CLAIMS: list[tuple[str, str, Callable[[], tuple[str, bool]]]] = [
            ("push", "PEARL", 1 / 1.1))],
     ("ant, beyond the training angles, 5 steps, return",
      "GMPS best, clear of PEARL", beyond),
+    *[(f"{env}, demonstrations, unseen tasks within 5 steps",
+       ">= 70%, clear of goal-blind", partial(shown, env)) for env in SPARSE],
+    *[(f"{env}, after 1 to 5 steps, against fine-tuning", "ahead each time",
+       partial(tuned, env)) for env in SPARSE],
+    *[(f"{env}, against rewards alone, 10 x the steps", "intervals apart",
+       partial(unrewarded, env)) for env in SPARSE],
     *[(f"expert {name}, contextual", "<= 3 M steps, <= 60 min",
        partial(price, name)) for name in ("ant-sac", "ant-ppo")],
     *[(f"{name}, return after 1, 2, 3 steps", "2 and 3 not below 1",
@@ -175,6 +226,8 @@ QUOTES: dict[str, Callable[..., float]] = {
     "samples": lambda env, method: np.minimum(*samples(env, method)).mean(),
     "ratio": lambda env, a, b: quote(f"samples {env} {a}") / quote(
         f"samples {env} {b}"),
+    # share of unseen tasks after at most 5 steps
+    "success": lambda name: success(name).mean(),
     # of a measured table: mean over seeds and tasks after k steps
     "after": lambda name, k, key="ret": after(
         results(name)[0], key, int(k))[1].mean(),

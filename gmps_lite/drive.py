@@ -108,8 +108,9 @@ class Session:
         if not np.isfinite(a).all():
             raise ValueError(f"an action is {act!r}, must be finite")
         obs = self.env.observe(self.state)[0]
-        shaken = a.copy()  # what you cannot steer, you could not bring back
-        shaken[0, :len(act)] += self.shake * self.rng.standard_normal(len(act))
+        # The height too, which nobody steers: a policy explores it as well,
+        # and must have seen what to do there.
+        shaken = a + self.shake * self.rng.standard_normal(a.shape)
         self.state, rew, error = self.env.step(self.state, shaken,
                                                self.goal[None])
         self.steps.append((obs, a[0], rew[0], error[0]))
@@ -181,8 +182,8 @@ def front_end() -> bool:
 
 
 def drive(env: str, path: str | Path, goals=None, shake: float = 0.0):
-    """The widget to steer in; arguments as of `Session`. Raises ValueError as `Session` does, and if
-    anywidget is not installed.
+    """The widget to steer in; arguments as of `Session`. Raises ValueError
+    as `Session` does, and if anywidget is not installed.
     """
     try:
         import anywidget

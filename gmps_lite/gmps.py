@@ -30,6 +30,7 @@ from .inner import (
     act,
     adapt,
     adapt_steps,
+    effective_share,
     init_steps,
     samples,
     start,
@@ -127,14 +128,11 @@ _PUSH = Config(iterations=6, episodes=40, inner_steps=3, outer_steps=100,
                bc_samples=200, hidden=(32, 32), std=0.4, expert="push-ppo")
 # Sparse rewards, and demonstrations that come with the package: nobody is
 # asked. Door: a hand that shakes less keeps the bar and hears more of the
-# target (three quarters of its variance with 0.2, two thirds with 0.4). Ant:
-# a heading is chosen a hundred steps before it pays, so nothing is
-# discounted; with 0.99 a gradient tells half as much of the goal, and 80
-# episodes tell a quarter more than 40. Its step sizes begin at what is best
-# for the goal-blind imitator's plain gradient: at 0.2 the first outer steps
-# had to repair a ruined policy. And the inner step must see nearly as many
-# samples in training as in the test, or it learns to distrust them. (On the
-# door the same made things worse: 40 to 75 % instead of 70 to 90 %.)
+# target. Ant: a heading is chosen a hundred steps before it pays, so nothing
+# is discounted: with 0.99 a gradient tells half as much of the goal. Its step
+# sizes begin at what is best for a plain gradient (0.2 ruins the policy that
+# the outer steps must then repair), and the inner step sees half of the
+# samples, or it learns to distrust them; on the door both did harm.
 _SHOWN = {"dagger": False, "demo_episodes": 20}
 PRESETS = {
     "point": Config(iterations=8, inner_steps=3, outer_steps=60, lr=2e-3,
@@ -246,17 +244,6 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
         "steps_post": sum(e.steps for e in collected[1:]) + last.steps,
     }
     return State(learner, opt, demos, iteration + 1), metrics
-
-
-@torch.no_grad()
-def effective_share(learner: Gradient, data: Batch) -> float:
-    """Effective sample size of the importance weights over their number,
-    (sum w)^2 / (n sum w^2), after the outer steps: 1 means that the policy
-    has not moved from the one that collected the data.
-    """
-    logp = learner.policy.logp(learner.meta.params, data.obs, data.act)
-    w = (logp - data.logp).exp()
-    return float(w.sum() ** 2 / (w**2).sum() / w.numel())
 
 
 __all__ = ["PRESETS", "Config", "State", "act", "adapt", "init",

@@ -87,6 +87,17 @@ def samples(learner: Gradient, episodes: Episodes) -> Batch:
                                       lam=learner.lam))
 
 
+@torch.no_grad()
+def effective_share(learner: Gradient, data: Batch) -> float:
+    """Effective sample size of the importance weights over their number,
+    (sum w)^2 / (n sum w^2), after the outer steps: 1 means that the policy
+    has not moved from the one that collected the data.
+    """
+    logp = learner.policy.logp(learner.meta.params, data.obs, data.act)
+    w = (logp - data.logp).exp()
+    return float(w.sum() ** 2 / (w**2).sum() / w.numel())
+
+
 def start(state, n: int) -> GradientCarry:
     """n fresh tasks, all at the meta-learned initial parameters."""
     return GradientCarry(expand(detach(state.learner.meta.params), n))

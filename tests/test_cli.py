@@ -182,12 +182,22 @@ def test_stored_results_say_where_they_come_from(name):
 
 
 # What a name's ending says that differs from the preset.
-CHANGES = {"-blind": {"inner_steps": 0},
+# What is more special comes first.
+CHANGES = {"ant-sparse-blind": {"inner_steps": 0, "step_size": 0.02},
+           "-sparse-blind": {"inner_steps": 0, "step_size": 0.003},
+           "door-blind": {"inner_steps": 0, "step_size": 0.003},
+           "-blind": {"inner_steps": 0},
+           "-demos1": {"demo_episodes": 1}, "-demos2": {"demo_episodes": 2},
+           "-demos5": {"demo_episodes": 5}, "-demos10": {"demo_episodes": 10},
+           "-noisy": {"demos": "noisy.safetensors"},
+           "-half": {"demos": "half.safetensors"},
+           "-hand": {"demos": "push-sparse-hand", "demo_episodes": 5,
+                     "lr": 2e-3, "warmup": 2000},
+           **{f"-asked{n}": {"demo_episodes": 2, "dagger": True,
+                             "asked": n / 100} for n in (25, 50, 100)},
            "-long-ppo": {"iterations": 300, "episodes": 3, "minibatch": 1500,
                          "lr_end": 0.03, "hidden": (128, 128),
                          "gamma": 0.995}}
-
-
 def preset(name, method, env):
     """The Config that the results or weights of that name should have."""
     changes = next((x for end, x in CHANGES.items() if name.endswith(end)), {})
