@@ -61,7 +61,8 @@ class Session:
             raise ValueError(f"shake is {shake!r}, must be finite and not "
                              "negative")
         self.shake, self.rng = shake, np.random.default_rng()
-        self.by = f"{by}, with gmps_lite.drive, shake {shake:g}"
+        self.about = {"by": f"{by}, with gmps_lite.drive, shake {shake:g}",
+                      "commit": commit()}
         lookup("environment with a top view", env.body, SCENES)
         self.env, self.path = env, Path(path)
         if self.path.suffix != ".safetensors":
@@ -148,8 +149,7 @@ class Session:
         nothing, neither here nor on disk.
         """
         if episodes:
-            save(self.path, join(episodes), self.env, {
-                "by": self.by, "commit": commit()})
+            save(self.path, join(episodes), self.env, self.about)
         else:
             self.path.unlink(missing_ok=True)
         self.episodes = episodes

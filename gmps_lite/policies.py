@@ -106,6 +106,21 @@ def gaussian_kl(m0: Tensor, s0: Tensor, m1: Tensor, s1: Tensor) -> Tensor:
     return (s1 - s0 + 0.5 * (ratio + shift - 1)).sum(-1)
 
 
+def prior_kl(mean: Tensor, log_std: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_std)^2) || N(0, I)) in nats, [..., D] -> [...]."""
+    zero = torch.zeros_like(mean)
+    return gaussian_kl(mean, log_std, zero, zero)
+
+
+def product(mean: Tensor, prec: Tensor, means: Tensor, precs: Tensor
+            ) -> tuple[Tensor, Tensor]:
+    """Mean and precision [N, L] of a Gaussian times C others [N, C, L]:
+    precisions add up and weigh the means.
+    """
+    total = prec + precs.sum(1)
+    return (mean * prec + (means * precs).sum(1)) / total, total
+
+
 def mlp_for(env, *, hidden=(100, 100), z_dim=4, std=1.0) -> GaussianMLP:
     """The Gaussian MLP that fits an environment."""
     return GaussianMLP(env.obs_dim, env.act_dim, hidden=hidden, z_dim=z_dim,

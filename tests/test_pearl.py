@@ -49,6 +49,16 @@ def test_product_is_bayes_rule(rng):
     torch.testing.assert_close(gap, gap[:, :1].expand_as(gap))
 
 
+def test_divergence_is_that_of_torch(rng):
+    mean = torch.as_tensor(rng.standard_normal((3, 5)))
+    prec = torch.as_tensor(rng.uniform(0.2, 5, (3, 5)))
+    normal = torch.distributions.Normal
+    want = torch.distributions.kl_divergence(
+        normal(mean, prec**-0.5), normal(torch.zeros_like(mean), 1.0))
+    torch.testing.assert_close(pearl.divergence(mean, prec), want.sum(-1))
+    assert float(pearl.divergence(torch.zeros(1, 5), torch.ones(1, 5))) == 0
+
+
 def test_critics_alone_move_the_encoder(state, rng):
     """The gradient that reaches x is the critics' loss's: what the actor
     would like to see does not count.

@@ -26,7 +26,7 @@ from torch.func import grad, vmap
 from ..advantages import advantages, normalize
 from ..demos import subsample
 from ..envs import Env
-from ..policies import GaussianMLP, gaussian_kl, log_density
+from ..policies import GaussianMLP, gaussian_kl, log_density, prior_kl
 from ..rollout import report, rollout
 from ..trpo import trpo_step
 from ..types import Batch, Episodes, Params, Tasks, batch
@@ -233,10 +233,8 @@ def samples(learner: Learner, carry: Carry, episodes: Episodes) -> Batch:
 
 
 def from_prior(params: Params) -> Tensor:
-    """KL of each training task's Gaussian from N(0, I) in nats, [N]."""
-    mean, log_std = params["mean"], params["log_std_z"]
-    zero = torch.zeros_like(mean)
-    return gaussian_kl(mean, log_std, zero, zero)
+    """How far each training task's Gaussian is from N(0, I), nats [N]."""
+    return prior_kl(params["mean"], params["log_std_z"])
 
 
 __all__ = ["PRESETS", "Config", "State", "act", "adapt", "init", "start",

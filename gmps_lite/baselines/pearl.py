@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .. import sac
 from ..envs import Env
-from ..policies import gaussian_kl
+from ..policies import prior_kl, product
 from ..rollout import report, rollout
 from ..types import Episodes, Params, Tasks
 from . import replay
@@ -137,11 +137,9 @@ def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
                  torch.from_numpy(norm).float(), torch.tensor(cfg.context))
 
 
-def product(mean: Tensor, prec: Tensor, means: Tensor, precs: Tensor
-            ) -> tuple[Tensor, Tensor]:
-    """(mean, precision) of a Gaussian [N, L] times C others [N, C, L]."""
-    total = prec + precs.sum(1)
-    return (mean * prec + (means * precs).sum(1)) / total, total
+def divergence(mean: Tensor, prec: Tensor) -> Tensor:
+    """KL(N(mean, 1 / prec) || N(0, I)) in nats, [N, L] -> [N]."""
+    return prior_kl(mean, -0.5 * prec.log())
 
 
 def believe(state: State, prior: Belief, obs: Tensor, act: Tensor,
@@ -222,8 +220,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
             memory, rows, rng, steps=cfg.context, episodes=cfg.episodes))
         eps = rng.standard_normal(mean.shape, dtype=np.float32)
         z = mean + torch.from_numpy(eps) * prec ** -0.5
-        zero = torch.zeros_like(mean)  # both of N(0, I)
-        nats = gaussian_kl(mean, -0.5 * prec.log(), zero, zero).mean()
+        nats = divergence(mean, prec).mean()
         state.encoder_opt.zero_grad()
         info = sac.update(
             state.learner, transitions(state, cfg, env, tasks, rows, z, rng),
