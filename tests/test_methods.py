@@ -364,3 +364,21 @@ def test_maml_surrogate_gradient_at_old_parameters(rng):
     assert float(kl(meta.params)) == pytest.approx(0, abs=1e-6)
     g = grad(kl)(meta.params)
     assert max(float(x.abs().max()) for x in g.values()) < 1e-5
+
+
+def test_step_sizes_have_a_rate_of_their_own():
+    """Adam's first step moves by its rate, whatever the gradient."""
+    env = make("point")
+    for share in (1.0, 0.25, 0.0):
+        cfg = config("gmps", "point", step_lr=share, warmup=0, iterations=1,
+                     outer_steps=1, episodes=3, inner_steps=1, hidden=(8,))
+        state = gmps.init(cfg, env, np.random.default_rng(0))
+        old = {k: v.detach().clone() for k, v in
+               state.learner.meta.params.items()}
+        state, _ = gmps.update(state, cfg, env, env.splits["train"].tasks,
+                               np.random.default_rng(0))
+        moved = [(v - cfg.step_size).abs().max().item()
+                 for v in state.learner.meta.step.values()]
+        assert max(moved) == pytest.approx(share * cfg.lr, rel=0.02)
+        assert (state.learner.meta.params["W0"] - old["W0"]).abs().max(
+            ).item() == pytest.approx(cfg.lr, rel=0.02)
