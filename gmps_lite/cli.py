@@ -51,7 +51,7 @@ def train(args: list[str]) -> None:
 
     def command(cfg=default, seed: int = 0, folder: Path | None = None,
                 eval_every: int = 1, eval_steps: int = 3,
-                threads: int = 1) -> None:
+                threads: int = 1, device: str = "cpu") -> None:
         """Meta-train; the same call goes on after a stop.
 
         Args:
@@ -61,12 +61,14 @@ def train(args: list[str]) -> None:
             eval_every: evaluate on the test split every so many iterations
             eval_steps: adaptation steps of that evaluation
             threads: torch threads; more than one pays only on idle cores
+            device: of the networks: cpu, or cuda on a machine with a GPU
         """
         import torch
 
         from .types import check_count
         check_count("threads", threads, 1)
         torch.set_num_threads(threads)
+        choose(device)
         where = folder or Path("runs") / f"{env}-{method}-s{seed}"
         result = run(method, env, cfg, seed=seed, folder=where,
                      eval_every=eval_every, eval_steps=eval_steps)
@@ -83,7 +85,8 @@ def train(args: list[str]) -> None:
 
 def evaluate(checkpoint: Positional[Path], /, split: str = "test",
              steps: int = 3, episodes: int | None = None,
-             seed: int = 0, picture: Path | None = None) -> None:
+             seed: int = 0, picture: Path | None = None,
+             device: str = "cpu") -> None:
     """Adapt a trained method to every task of a split and print the table;
     an expert acts as it is.
 
@@ -93,6 +96,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         steps: adaptation steps
         episodes: episodes a step; default as in training
         seed: of the exploration noise
+        device: of the networks: cpu, or cuda on a machine with a GPU
         picture: also draw top views of five tasks, spread over the split
     """
     import numpy as np
@@ -104,6 +108,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     from .experts import TRAINERS, load_expert
     from .train import restore
     from .types import lookup
+    choose(device)
     header = load_file(checkpoint)[1]
     if header.get("method") in TRAINERS:
         env = make(str(header.get("env")))
@@ -138,6 +143,19 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         plots.panels(result.obs[five], tasks.goal[five], run.env).savefig(
             picture, dpi=150)
         say(f"wrote {picture}")
+
+
+def choose(device: str) -> None:
+    """Make tensors on a device from here on. Raises ValueError if there is
+    no such device.
+    """
+    import torch
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device is {device!r}, which torch cannot use "
+                         f"here: {str(error).splitlines()[0]}") from error
+    torch.set_default_device(device)
 
 
 def export(checkpoint: Positional[Path], name: Positional[str], /,

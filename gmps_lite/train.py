@@ -51,7 +51,10 @@ def config(method: str, env: str, **changes) -> Any:
     Raises ValueError for an unknown name or a value that is not allowed.
     """
     module = lookup("method", method, TRAINABLE)
-    lookup("environment", env, ENVS)
+    if lookup("environment", env, ENVS).pixels and env not in module.PRESETS:
+        able = [k for k, m in TRAINABLE.items() if env in m.PRESETS]
+        raise ValueError(f"{method} does not learn from pixels, as {env} "
+                         f"asks; those that do: {', '.join(able)}")
     base = module.PRESETS.get(env, module.Config())
     names = {f.name: f for f in dataclasses.fields(base)}
     for name, value in changes.items():

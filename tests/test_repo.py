@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types checkpoint columns optim",
+    "types checkpoint columns optim frames",
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",
@@ -136,7 +136,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 7350, f"gmps_lite has {lines} lines, not 7,350"
+    assert lines <= 7800, f"gmps_lite has {lines} lines, not 7,800"
 
 
 @each_file
