@@ -27,7 +27,7 @@ FLOORS = [
     "ppo",
     "experts",
     "dataset",
-    "gmps baselines",
+    "gmps baselines session",
     "train exercises results drive",
     "plots score sweep",
     "book claims",
@@ -136,7 +136,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 7350, f"gmps_lite has {lines} lines, not 7,350"
+    assert lines <= 7400, f"gmps_lite has {lines} lines, not 7,400"
 
 
 @each_file
