@@ -101,8 +101,29 @@ def test_a_failed_save_keeps_the_earlier(session, monkeypatch):
             steer(session, 1)
     assert session.path.read_bytes() == before
     assert len(session.episodes) == 1
-    steer(session, 1)
-    assert len(dataset.load(str(session.path), session.env).length) == 2
+    session.keep()  # what was steered is still here
+    assert dataset.load(str(session.path), session.env).goal.tolist() == [
+        [1, 0], [0, 1]]
+    for _ in range(2):  # once only, and nothing half-steered
+        with pytest.raises(ValueError, match="no finished episode to keep"):
+            session.keep()
+        session.reset(0)
+        session.step([0, 0])
+
+
+def test_two_people_and_one_file(session):
+    """One after the other, both are named; at once, none is overwritten."""
+    first = Session(session.env, session.path, by="Ann")
+    steer(first, 0)
+    with pytest.raises(ValueError, match="changed by somebody else"):
+        steer(session, 0)
+    second = Session(session.env, session.path, by="Bob", shake=0.1)
+    steer(second, 0)
+    third = Session(session.env, session.path, by="Bob", shake=0.1)
+    third.delete(0)
+    assert dataset.read(session.path)[1]["by"] == (
+        "Ann, with gmps_lite.drive, shake 0; "
+        "Bob, with gmps_lite.drive, shake 0.1")
 
 
 def test_bad_arguments(session, tmp_path):
@@ -114,7 +135,9 @@ def test_bad_arguments(session, tmp_path):
     for goals in ([[1.0]], [[np.nan, 0.0]], [1.0, 0.0]):
         with pytest.raises(ValueError, match="goals are"):
             Session(env, tmp_path / "d.safetensors", goals)
-    for task in (2, -1, "0", 0.0):
+    with pytest.raises(ValueError, match="goals are"):
+        Session(env, tmp_path / "d.safetensors", [])
+    for task in (2, -1, "0", 0.0, True):
         with pytest.raises(ValueError, match="task is .*from 0 to 1"):
             session.reset(task)
     session.reset(0)
@@ -155,7 +178,8 @@ def test_the_wire(tmp_path):
     assert len(tell(kind="replay", episode=0)["path"]) == 20
     assert "over" in tell(kind="step", act=[0, 1])["problem"]
     for bad in ({"kind": "fly"}, {"kind": "step"}, {}, {
-            "kind": "replay", "episode": 5}, {"kind": "reset", "task": "x"}):
+            "kind": "replay", "episode": 5}, {"kind": "reset", "task": "x"},
+            {"kind": "replay", "episode": "x"}):
         assert tell(**bad)["problem"]
     tell(kind="delete", episode=0)
     assert widget.episodes == [] and not sent
@@ -226,6 +250,18 @@ def test_in_a_browser(lab, tmp_path):
         assert delay <= 50 and rate >= 30, (delay, rate)
         record(page, pad, status, mouse=(0.0, 0.86))
         record(page, pad, status, mouse=(0.2, 0.5), goal="1")
+        assert page.locator("ol li").count() == 3
+        # Answers that come too late begin nothing, whatever is on screen.
+        page.evaluate("""() => {
+            const [r] = [...document.querySelectorAll('button')].filter(
+                b => b.textContent === 'record');
+            const goal = document.querySelector('select[aria-label=task]');
+            r.click();
+            r.click();
+            goal.value = '0';
+            goal.dispatchEvent(new Event('change'));
+        }""")
+        page.wait_for_timeout(2500)  # an episode takes 1.3 seconds
         assert page.locator("ol li").count() == 3
         page.get_by_role("button", name="replay").first.click()
         page.wait_for_timeout(300)

@@ -27,7 +27,7 @@ FLOORS = [
     "ppo",
     "experts",
     "dataset",
-    "gmps baselines",
+    "gmps baselines session",
     "train exercises results drive",
     "plots score sweep",
     "book claims",
@@ -137,7 +137,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 7800, f"gmps_lite has {lines} lines, not 7,800"
+    assert lines <= 7950, f"gmps_lite has {lines} lines, not 7,950"
 
 
 @each_file

@@ -47,6 +47,8 @@ def reaction(answer):
     yield answer(0.23, 0.1) == 3, (
         "A reaction of 2.3 steps has reached the hand after the third.")
     yield answer(0.23, 0.1, speed=1.0) == 3, "What is the default speed?"
+    yield answer(0.201, 0.1) == answer(0.2999, 0.1) == 3, (
+        "However little is left of a step, the reaction waits for its end.")
     yield answer(0.25, 0.1, speed=0.5) == 2, (
         "At half speed a control step lasts twice as long.")
     yield answer(0.25, 0.1, 2.0) == 5, "At double speed you are later."
@@ -107,6 +109,8 @@ def waiting(answer):
         "A move to the left or down is a move. And each episode waits anew.")
     yield as_tensor(answer(act, length, still=0.6)).sum() == 2, (
         "What is `still` for?")
+    yield not as_tensor(answer(tensor([[0.04, 0.04]]), tensor([1])))[0], (
+        "Each component is compared by itself, not their sum or norm.")
     rng = np.random.default_rng(0)
     act = as_tensor(rng.normal(size=(60, 3)) * (rng.random((60, 3)) < 0.2))
     length = tensor([7, 1, 20, 12, 20])

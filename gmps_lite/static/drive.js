@@ -36,6 +36,7 @@ function render({model, el}) {
   for (const [x, name] of [[1, "real time"], [0.5, "half speed"],
                            [0.25, "quarter speed"], [2, "double speed"]])
     speed.append(make("option", {value: x}, name));
+  speed.value = "0.5";
   const list = make("ol", {start: 1, style: "padding-left:1.6em"});
   el.append(make("div", {style: "font:14px/1.4 sans-serif;color:inherit"},
     make("div", {}, button("record", () => begin()), task, " ", speed),
@@ -46,22 +47,22 @@ function render({model, el}) {
                         (s.high[1] - y) * scale * ratio];
   let obs = s.first, trail = [], running = false, target = null;
   let total = 0, timer = null, hurry = null, asked = 0, count = 0;
-  const sent = new Map();  // when each unanswered message left, by its id
+  let goal = s.goals[0];
+  // By its id, each message that waits for its answer, and when it left. An
+  // answer that is not waited for any more is too late to count.
+  const sent = new Map();
   const held = new Set();
   canvas.drawn = [];  // [ms from asking, ms when] of each, to be measured
 
-  function disc(x, y, radius, color, square) {
-    const [a, b] = px(x, y), r = radius * scale * ratio;
+  function disc(x, y, radius, color) {
     pen.fillStyle = color;
     pen.beginPath();
-    if (square) pen.rect(a - r, b - r, 2 * r, 2 * r);
-    else pen.arc(a, b, r, 0, 7);
+    pen.arc(...px(x, y), radius * scale * ratio, 0, 7);
     pen.fill();
   }
 
   function draw() {
     pen.clearRect(0, 0, canvas.width, canvas.height);
-    const goal = s.goals[task.value];
     disc(goal[0], goal[1], s.tolerance, "#009e7333");
     disc(goal[0], goal[1], Math.max(0.008, s.tolerance / 8), GREEN);
     pen.strokeStyle = "#999";
@@ -72,8 +73,15 @@ function render({model, el}) {
       i ? pen.lineTo(...p) : pen.moveTo(...p);
     });
     pen.stroke();
-    Object.entries(s.bodies).forEach(([name, [at, size]], i) =>
-      disc(obs[at], obs[at + 1], size, i ? ORANGE : BLUE, i > 0));
+    Object.values(s.bodies).forEach(([at, size], i) => {
+      const [x, y] = [obs[at], obs[at + 1]], color = i ? ORANGE : BLUE;
+      if (typeof size === "number") return disc(x, y, size, color);
+      for (const [dx, dy, across, up] of size) {
+        const p = px(x + dx - across, y + dy + up);
+        pen.fillStyle = color;
+        pen.fillRect(...p, 2 * across * scale * ratio, 2 * up * scale * ratio);
+      }
+    });
   }
 
   function action() {
@@ -89,8 +97,13 @@ function render({model, el}) {
   }
 
   function ask(message) {
-    sent.set(++count, performance.now());
-    model.send({...message, id: count});
+    const id = ++count;
+    sent.set(id, {message, at: performance.now()});
+    model.send({...message, id});
+    setTimeout(() => {
+      if (sent.has(id)) say.textContent = "The kernel is busy, or gone: let " +
+        "other cells finish, or run this one again.";
+    }, 1500);
     // Jupyter's server holds an answer back until the browser has confirmed
     // the frame before it, which a browser with nothing to say does 40 ms
     // late (Nagle's algorithm meets delayed acknowledgments). So keep saying
@@ -109,12 +122,22 @@ function render({model, el}) {
     if (++asked === s.horizon) clearInterval(timer);
   }
 
-  function begin() {
+  function rest() {  // nothing moves, and no answer is waited for
     stop();
-    trail = [];
-    canvas.drawn = [];
-    [total, asked] = [0, 0];
     sent.clear();
+    trail = [];
+  }
+
+  function every(run) {
+    clearInterval(timer);
+    timer = setInterval(run, 1000 * s.dt / speed.value);
+  }
+
+  function begin() {
+    rest();
+    canvas.drawn = [];
+    [total, asked, target] = [0, 0, null];
+    goal = s.goals[task.value];
     canvas.focus();
     say.textContent = "Steer: drag, touch, or the arrow keys.";
     ask({kind: "reset", task: Number(task.value)});
@@ -125,38 +148,42 @@ function render({model, el}) {
     clearInterval(timer);
   }
 
-  function replay(path) {
-    stop();
-    trail = [];
+  function replay(path, episode) {
+    rest();
+    goal = model.get("episodes")[episode].goal;
     let t = 0;
-    timer = setInterval(() => {
+    every(() => {
       if (t === path.length) return stop();
       obs = path[t++];
       trail.push(obs);
       draw();
-    }, 1000 * s.dt / speed.value);
+    });
   }
 
   model.on("msg:custom", m => {
-    const since = sent.get(m.id);
+    const asked = sent.get(m.id);
+    if (!asked) return;
     sent.delete(m.id);
     if (!sent.size) clearInterval(hurry);
     if (m.problem) {
       stop();
+      fill();
       say.textContent = m.problem;
     } else if (m.kind === "reset") {
       obs = m.obs;
       trail = [obs];
       draw();
       running = true;
-      timer = setInterval(tick, 1000 * s.dt / speed.value);
+      every(tick);
     } else if (m.kind === "step") {
       obs = m.obs;
       trail.push(obs);
       total += m.rew;
       draw();
-      requestAnimationFrame(now => canvas.drawn.push([now - since, now]));
+      requestAnimationFrame(now => canvas.drawn.push([now - asked.at, now]));
       say.textContent = `step ${m.t} of ${s.horizon}, ` +
+        (s.height === null ? "" :
+          `${(100 * obs[s.height]).toFixed(0)} cm high, `) +
         `${m.error.toFixed(3)} ${s.unit} from the goal, ` +
         `reward so far ${total.toFixed(1)}`;
       if (m.done) {
@@ -164,7 +191,7 @@ function render({model, el}) {
         say.textContent += m.success ? ". Reached and saved." : ". Saved.";
       }
     } else if (m.kind === "replay") {
-      replay(m.path);
+      replay(m.path, asked.message.episode);
     }
   });
 
@@ -188,17 +215,27 @@ function render({model, el}) {
   canvas.addEventListener("keyup", e => held.delete(e.key));
   canvas.addEventListener("blur", () => held.clear());
   task.addEventListener("change", () => {
-    stop();
-    [obs, trail] = [s.first, []];
+    rest();
+    [obs, goal] = [s.first, s.goals[task.value]];
+    say.textContent = "";
     draw();
   });
 
   function fill() {
     list.replaceChildren(...model.get("episodes").map((e, i) =>
-      make("li", {}, `${e.error.toFixed(3)} ${s.unit} off, return ` +
+      make("li", {}, `goal ${e.goal.map(x => x.toFixed(2)).join(", ")}: ` +
+        `${e.error.toFixed(3)} ${s.unit} off, return ` +
         `${e.ret.toFixed(1)}${e.success ? ", reached " : " "}`,
-        button("replay", () => ask({kind: "replay", episode: i})),
-        button("delete", () => ask({kind: "delete", episode: i})))));
+        button("replay", () => {
+          rest();
+          ask({kind: "replay", episode: i});
+        }),
+        button("delete", () => {
+          // The others are about to move up: a second click would hit one.
+          list.querySelectorAll("button").forEach(b => b.disabled = true);
+          rest();
+          ask({kind: "delete", episode: i});
+        }))));
   }
   model.on("change:episodes", fill);
   fill();

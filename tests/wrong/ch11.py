@@ -13,6 +13,25 @@ def heard_reward(rew, other, tol=1e-4):
     return rew.amax(-1) - rew.amin(-1) > tol
 
 
+def heard_size(rew, other, tol=1e-4):
+    gap = (rew - other).abs()
+    return gap.amax(-1) - gap.amin(-1) > tol
+
+
+def heard_ends(rew, other, tol=1e-4):
+    gap = rew - other
+    return (gap[:, -1] - gap[:, 0]).abs() > tol
+
+
+def half_rounded(ret, goal):
+    keep = torch.zeros(len(ret), dtype=torch.bool)
+    for g in goal.unique(dim=0):
+        mine = torch.nonzero((goal == g).all(1)).flatten()
+        order = ret[mine].argsort(descending=True, stable=True)
+        keep[mine[order[:max(1, round(len(mine) / 2))]]] = True
+    return keep
+
+
 def heard_last(rew, other, tol=1e-4):
     gap = rew - other
     return (gap[:, -1] - gap[:, 0]).abs() > tol * 0 + 1e-4
@@ -99,8 +118,10 @@ def label_blocks(last, goals):
 
 
 WRONG = {
-    "E11.1": [heard_any, heard_reward, heard_last, heard_more, heard_sum],
-    "E11.2": [half_of_file, half_down, half_worse, half_by_x, half_late],
+    "E11.1": [heard_any, heard_reward, heard_last, heard_more, heard_sum,
+              heard_size, heard_ends],
+    "E11.2": [half_of_file, half_down, half_worse, half_by_x, half_late,
+              half_rounded],
     "E11.3": [nats_mean, nats_reverse, nats_std, nats_no_half],
     "E11.4": [label_nearest, label_in_turn, label_greedy, label_blocks],
 }
