@@ -184,7 +184,8 @@ def test_stored_results_say_where_they_come_from(name):
 # What a name's ending says that differs from the preset.
 # What is more special comes first.
 CHANGES = {"ant-sparse-blind": {"inner_steps": 0, "step_size": 0.02},
-           "-sparse-blind": {"inner_steps": 0, "step_size": 0.003},
+           "-sparse-blind": {"inner_steps": 0, "step_size": 0.003, "lr": 2e-3,
+                            "warmup": 1500},
            "door-blind": {"inner_steps": 0, "step_size": 0.003},
            "-blind": {"inner_steps": 0},
            "-demos1": {"demo_episodes": 1}, "-demos2": {"demo_episodes": 2},
