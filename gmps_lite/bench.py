@@ -219,7 +219,8 @@ def main() -> None:
     jobs: list[Callable] = [
         collection, against_async, partial(outer_step, "point"),
         partial(outer_step, "push"), partial(rendering, "push-pixels"),
-        partial(rendering, "door-pixels"), memory, import_time, rows, notebooks]
+        partial(rendering, "door-pixels"), memory, import_time, rows,
+        notebooks]
     found: list[Row] = []
     for i, job in enumerate(jobs):
         say(f"[{i + 1}/{len(jobs)}] {getattr(job, 'func', job).__name__}")

@@ -241,5 +241,8 @@ def restore(path: str | Path, *, method: str | None = None,
         cfg = build_config(module.Config, header.get("config"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    state = module.init(cfg, world, np.random.default_rng(0))
+    # Demonstrations are in the file: of those that `init` makes, one will do.
+    few = dataclasses.replace(cfg, demo_episodes=1) if hasattr(
+        cfg, "demo_episodes") else cfg
+    state = module.init(few, world, np.random.default_rng(0))
     return Run(module, cfg, world, _fill(state, tensors, path), header, [])

@@ -137,7 +137,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 7950, f"gmps_lite has {lines} lines, not 7,950"
+    assert lines <= 8000, f"gmps_lite has {lines} lines, not 8,000"
 
 
 @each_file
