@@ -151,8 +151,8 @@ PRESETS = {
         lr=1e-3, inner_samples=300, bc_samples=100, hidden=(64, 64),
         demos="push-sparse", **_SHOWN),
     "door-pixels": replace(
-        _PUSH, iterations=3, episodes=15, outer_steps=150, warmup=500,
-        lr_end=0.05, step_size=0.02, inner_samples=200, bc_samples=100,
+        _PUSH, iterations=3, episodes=15, outer_steps=150, warmup=1000,
+        lr=1e-3, step_size=0.02, inner_samples=200, bc_samples=100,
         hidden=(64, 64), std=0.2, lam=0.95, demos="door",
         expert="analytic", **_SHOWN),
 }

@@ -112,6 +112,8 @@ class GaussianConv(GaussianMLP):
     """
 
     CHANNELS, LAYERS = 16, ((5, 3), (3, 3), (3, 1))  # (size, stride) [code]
+    HEAT = 0.02  # [code: 1, at which all points lie in the middle at first,
+    # and after 300 steps of imitation no hand had found the door's handle]
     AT_ONCE = 64  # pictures of a task: what stays in a processor's cache
 
     def __init__(self, act_dim: int, **head):
@@ -119,7 +121,7 @@ class GaussianConv(GaussianMLP):
         super().__init__(2 * self.CHANNELS + 3, act_dim, **head)
 
     def init(self, rng: np.random.Generator) -> Params:
-        """Xavier-uniform weights, zero biases, temperature 1."""
+        """Xavier-uniform weights, zero biases, temperature HEAT."""
         params: Params = {}
         into = 3
         for i, (size, _) in enumerate(self.LAYERS):
@@ -128,7 +130,7 @@ class GaussianConv(GaussianMLP):
             params[f"conv{i}"] = torch.as_tensor(w, dtype=torch.float32)
             params[f"conv{i}_b"] = torch.zeros(self.CHANNELS)
             into = self.CHANNELS
-        params["conv_heat"] = torch.ones(1)
+        params["conv_heat"] = torch.full((1,), self.HEAT)
         return params | super().init(rng)
 
     def maps(self, params: Params, obs: Tensor) -> Tensor:
