@@ -31,6 +31,7 @@ FLOORS = [
     "train exercises results drive",
     "plots score sweep",
     "book claims",
+    "quotes",
     "bench_pixels",
     "bench",
     "cli __init__ __main__",
