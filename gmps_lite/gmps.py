@@ -148,8 +148,8 @@ PRESETS = {
     # From pixels: smaller batches, since each of their samples is a picture.
     "push-pixels": replace(
         _PUSH, iterations=3, episodes=20, outer_steps=60, warmup=600,
-        lr=1e-3, step_size=0.05, inner_samples=300, bc_samples=100, hidden=(64, 64),
-        demos="push-sparse", **_SHOWN),
+        lr=1e-3, step_size=0.05, inner_samples=300, bc_samples=100,
+        hidden=(64, 64), demos="push-sparse", **_SHOWN),
     "door-pixels": replace(
         _PUSH, iterations=3, episodes=15, outer_steps=150, warmup=1000,
         lr=1e-3, step_size=0.02, inner_samples=200, bc_samples=100,
