@@ -65,10 +65,10 @@ def train(args: list[str]) -> None:
         """
         import torch
 
-        from .types import check_count
+        from .types import check_count, use
         check_count("threads", threads, 1)
         torch.set_num_threads(threads)
-        choose(device)
+        use(device)
         where = folder or Path("runs") / f"{env}-{method}-s{seed}"
         result = run(method, env, cfg, seed=seed, folder=where,
                      eval_every=eval_every, eval_steps=eval_steps)
@@ -107,8 +107,8 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     from .evaluate import evaluate_expert
     from .experts import TRAINERS, load_expert
     from .train import restore
-    from .types import lookup
-    choose(device)
+    from .types import lookup, use
+    use(device)
     header = load_file(checkpoint)[1]
     if header.get("method") in TRAINERS:
         env = make(str(header.get("env")))
@@ -143,19 +143,6 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         plots.panels(result.obs[five], tasks.goal[five], run.env).savefig(
             picture, dpi=150)
         say(f"wrote {picture}")
-
-
-def choose(device: str) -> None:
-    """Make tensors on a device from here on. Raises ValueError if there is
-    no such device.
-    """
-    import torch
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device is {device!r}, which torch cannot use "
-                         f"here: {str(error).splitlines()[0]}") from error
-    torch.set_default_device(device)
 
 
 def export(checkpoint: Positional[Path], name: Positional[str], /,

@@ -134,6 +134,20 @@ def check_count(name: str, x: Any, least: int = 0) -> None:
                          "more")
 
 
+def use(device: str) -> None:
+    """Make tensors on a device from here on. Raises ValueError if there is
+    no such device.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device is {device!r}, which torch cannot use "
+                         f"here: {str(error).splitlines()[0]}") from error
+    # The mode that this sets costs time at each call, so not in vain.
+    if torch.device(device) != torch.get_default_device():
+        torch.set_default_device(device)
+
+
 def here(x: np.ndarray) -> Tensor:
     """An array on the device where the networks are: torch's default."""
     return torch.from_numpy(x).to(torch.get_default_device())
@@ -147,7 +161,7 @@ def check_memory(what: str, size: float) -> None:
     free = (torch.cuda.mem_get_info()[0] if cuda
             else psutil.virtual_memory().available)
     if size > free:
-        raise ValueError(f"{what} would not fit into memory: "
+        raise ValueError(f"{what} do not fit into memory: "
                          f"{size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
 
 

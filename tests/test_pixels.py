@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gmps_lite import frames, gmps
+from gmps_lite import cli, frames, gmps
 from gmps_lite.dataset import load, read, recording, save
 from gmps_lite.demos import subsample
 from gmps_lite.envs import make
@@ -375,9 +375,15 @@ def test_memory_is_checked_before_the_first_picture(monkeypatch):
     monkeypatch.setattr(type(env), "observe", None)
     cfg = config("gmps", "push-pixels", episodes=100_000)
     with pytest.raises(ValueError, match=r"push-pixels: pictures of 20 tasks "
-                       r"\(20 demonstrations, 3 x 100000.*would not fit into "
+                       r"\(20 demonstrations, 3 x 100000.*do not fit into "
                        r"memory: 2\d{3}\.\d GB, .* are free"):
         train("gmps", "push-pixels", cfg, progress=False)
-    with pytest.raises(ValueError, match="100000 episodes of 20 tasks would"):
+    with pytest.raises(ValueError, match="100000 episodes of 20 tasks do not"):
         rollout(env, env.splits["train"].tasks, None, None, episodes=100_000,
                 rng=None)
+
+
+def test_an_unknown_device_is_named():
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(SystemExit, match=f"device is '{name}', which"):
+            cli.main(["train", "gmps", "--env", "point", "--device", name])
