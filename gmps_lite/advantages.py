@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from . import frames
 from .types import Episodes
 
 RIDGE = 1e-5  # of the least squares [code: LinearFeatureBaseline]
@@ -70,5 +71,7 @@ def advantages(episodes: Episodes, *, gamma: float, lam: float) -> Tensor:
         if not 0 <= x <= 1:
             raise ValueError(f"{name} is {x}, must be in [0, 1]")
     target = returns(episodes.rew, gamma)
-    value = linear_baseline(episodes.obs, target)
+    obs = episodes.obs  # of pixels, a linear baseline sees the hand alone
+    value = linear_baseline(
+        frames.hand(obs) if obs.dtype == torch.uint8 else obs, target)
     return normalize(gae(episodes.rew, value, gamma, lam))

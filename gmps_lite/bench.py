@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from . import gmps
+from .bench_pixels import rendering
 from .claims import Row, rows, table
 from .demos import bc_loss, subsample
 from .envs import make
@@ -217,7 +218,9 @@ def main() -> None:
     torch.set_num_threads(1)
     jobs: list[Callable] = [
         collection, against_async, partial(outer_step, "point"),
-        partial(outer_step, "push"), memory, import_time, rows, notebooks]
+        partial(outer_step, "push"), partial(rendering, "push-pixels"),
+        partial(rendering, "door-pixels"), memory, import_time, rows,
+        notebooks]
     found: list[Row] = []
     for i, job in enumerate(jobs):
         say(f"[{i + 1}/{len(jobs)}] {getattr(job, 'func', job).__name__}")

@@ -81,7 +81,8 @@ def load_file(path: str | Path, what: str = "checkpoint",
     try:
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get("gmps_lite")
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+            tensors = {k: file.get_tensor(k).to(torch.get_default_device())
+                       for k in file.keys()}  # noqa: SIM118
         header = json.loads(raw) if raw is not None else None
     except (SafetensorError, json.JSONDecodeError, RecursionError,
             OSError) as error:

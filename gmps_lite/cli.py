@@ -51,7 +51,7 @@ def train(args: list[str]) -> None:
 
     def command(cfg=default, seed: int = 0, folder: Path | None = None,
                 eval_every: int = 1, eval_steps: int = 3,
-                threads: int = 1) -> None:
+                threads: int = 1, device: str = "cpu") -> None:
         """Meta-train; the same call goes on after a stop.
 
         Args:
@@ -61,12 +61,14 @@ def train(args: list[str]) -> None:
             eval_every: evaluate on the test split every so many iterations
             eval_steps: adaptation steps of that evaluation
             threads: torch threads; more than one pays only on idle cores
+            device: of the networks: cpu, or cuda on a machine with a GPU
         """
         import torch
 
-        from .types import check_count
+        from .types import check_count, use
         check_count("threads", threads, 1)
         torch.set_num_threads(threads)
+        use(device)
         where = folder or Path("runs") / f"{env}-{method}-s{seed}"
         result = run(method, env, cfg, seed=seed, folder=where,
                      eval_every=eval_every, eval_steps=eval_steps)
@@ -83,7 +85,8 @@ def train(args: list[str]) -> None:
 
 def evaluate(checkpoint: Positional[Path], /, split: str = "test",
              steps: int = 3, episodes: int | None = None,
-             seed: int = 0, picture: Path | None = None) -> None:
+             seed: int = 0, picture: Path | None = None,
+             device: str = "cpu") -> None:
     """Adapt a trained method to every task of a split and print the table;
     an expert acts as it is.
 
@@ -93,6 +96,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
         steps: adaptation steps
         episodes: episodes a step; default as in training
         seed: of the exploration noise
+        device: of the networks: cpu, or cuda on a machine with a GPU
         picture: also draw top views of five tasks, spread over the split
     """
     import numpy as np
@@ -103,7 +107,8 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     from .evaluate import evaluate_expert
     from .experts import TRAINERS, load_expert
     from .train import restore
-    from .types import lookup
+    from .types import lookup, use
+    use(device)
     header = load_file(checkpoint)[1]
     if header.get("method") in TRAINERS:
         env = make(str(header.get("env")))

@@ -64,7 +64,7 @@ def evaluate(method, state, env: Env, tasks: Tasks, *, steps: int,
             data, carry = roll(carry, episodes=episodes)
             carry = method.adapt(state, carry, data)
             cost += data.steps
-    return Adaptation(*(torch.stack(x, 1)
+    return Adaptation(*(torch.stack(x, 1).cpu()
                         for x in zip(*results, strict=True)), cost)
 
 

@@ -14,15 +14,8 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from .dataset import demos_of, load, tasks_of
-from .demos import (
-    aggregate,
-    bc_loss,
-    check_demos,
-    collect,
-    relabel,
-    subsample,
-)
+from .dataset.source import first_demos
+from .demos import aggregate, bc_loss, check_demos, relabel, subsample
 from .envs import Env
 from .experts import Expert, expert_for
 from .inner import (
@@ -35,8 +28,9 @@ from .inner import (
     samples,
     start,
 )
+from .log import slow
 from .optim import descend, set_rate
-from .policies import mlp_for
+from .policies import policy_for
 from .rollout import rollout
 from .types import Batch, Demos, Meta, Tasks
 
@@ -74,7 +68,8 @@ class Config:
     step_size: float = 0.5
     """Where every learned inner step size begins [code]."""
     adapt: str = "all"
-    """What the inner step moves: "all" or the bias transformation "z"."""
+    """What the inner step moves: "all", the bias transformation "z", or of
+    a policy from pixels "conv", all and the convolutions [code: "all"]."""
     gamma: float = 0.99
     """Discount [code]."""
     lam: float = 1.0
@@ -150,6 +145,16 @@ PRESETS = {
         bc_samples=500, std=0.4, gamma=1.0, lam=0.97,
         hidden=(100, 100), demos="ant-sparse", expert="ant-long-ppo",
         **_SHOWN),
+    # From pixels: smaller batches, since each of their samples is a picture.
+    "push-pixels": replace(
+        _PUSH, iterations=3, episodes=20, outer_steps=60, warmup=600,
+        lr=1e-3, step_size=0.05, inner_samples=300, bc_samples=100,
+        hidden=(64, 64), demos="push-sparse", **_SHOWN),
+    "door-pixels": replace(
+        _PUSH, iterations=3, episodes=15, outer_steps=150, warmup=1000,
+        lr=1e-3, step_size=0.02, inner_samples=200, bc_samples=100,
+        hidden=(64, 64), std=0.2, lam=0.95, demos="door",
+        expert="analytic", **_SHOWN),
 }
 
 
@@ -162,23 +167,15 @@ class State(NamedTuple):
 
 def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
     """Fresh parameters and the experts' demonstrations (lines 1 and 2)."""
-    policy = mlp_for(env, hidden=cfg.hidden, z_dim=cfg.z_dim, std=cfg.std)
+    policy = policy_for(env, hidden=cfg.hidden, z_dim=cfg.z_dim, std=cfg.std)
     params = policy.init(rng)
     meta = Meta(params, init_steps(params, cfg.step_size, cfg.adapt))
     groups = [{"params": [x.requires_grad_() for x in d.values()],
                "share": share} for d, share in zip(
                    meta, (1.0, cfg.step_lr), strict=True)]
-    tasks = env.splits["train"].tasks
-    if cfg.demos:
-        rec = load(cfg.demos, env)
-        tasks = tasks_of(rec)
-        demos = demos_of(rec, tasks, cfg.demo_episodes)
-    else:
-        demos = collect(env, tasks, expert_for(env, cfg.expert),
-                        episodes=cfg.demo_episodes, rng=rng)
-    check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
     return State(Gradient(policy, meta, cfg.gamma, cfg.lam),
-                 torch.optim.Adam(groups, lr=cfg.lr), demos, torch.tensor(0))
+                 torch.optim.Adam(groups, lr=cfg.lr),
+                 first_demos(cfg, env, rng), torch.tensor(0))
 
 
 def outer_loss(policy, meta: Meta, batches: list[Batch], demos: Demos,
@@ -197,7 +194,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
            rng: np.random.Generator) -> tuple[State, dict]:
     """One round of Algorithm 1. Moves the tensors of state.learner.meta."""
     learner, opt, demos, iteration = state
-    expert = expert_for(env, cfg.expert) if (
+    expert = expert_for(env.plain, cfg.expert) if (
         cfg.dagger or not cfg.demos) else Expert(None)
     check_demos(demos, env.obs_dim, env.act_dim, tasks.n)
     roll = partial(rollout, env, tasks, partial(act, state), rng=rng)
@@ -210,7 +207,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
             cfg.clip)
 
     set_rate(opt, cfg.lr, cfg.lr_end, iteration, cfg.iterations)
-    for _ in range(0 if iteration else cfg.warmup):
+    for _ in slow(0 if iteration else cfg.warmup, "imitate"):
         imitate([])
 
     # Roll out the initial policy; adapt; roll out again, K times.
@@ -230,7 +227,7 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
 
     # Many supervised steps on this one collection: the importance weights
     # in the inner loss make up for theta moving away from it.
-    losses = [imitate(batches) for _ in range(cfg.outer_steps)]
+    losses = [imitate(batches) for _ in slow(cfg.outer_steps, "outer steps")]
     metrics = {
         "loss": float(np.mean(losses[-20:])),
         "loss_first": losses[0],

@@ -16,7 +16,16 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from .advantages import advantages
-from .types import Batch, Episodes, Meta, Params, batch, detach, expand
+from .types import (
+    CHOICES,
+    Batch,
+    Episodes,
+    Meta,
+    Params,
+    batch,
+    detach,
+    expand,
+)
 
 
 def inner_loss(policy, params: Params, data: Batch,
@@ -43,9 +52,10 @@ def inner_update(policy, meta: Meta, data: Batch, max_ratio: float = 20.0,
     parameter without one is left as it is. Differentiable: the outer
     gradient flows through theta, through alpha and through the gradient.
     """
-    g = grad(lambda p: loss(policy, p, data, max_ratio))(meta.params)
-    return {k: p - meta.step[k] * g[k] if k in meta.step else p
-            for k, p in meta.params.items()}
+    moved = {k: p for k, p in meta.params.items() if k in meta.step}
+    g = grad(lambda p: loss(policy, meta.params | p, data, max_ratio))(moved)
+    return meta.params | {k: p - meta.step[k] * g[k]
+                          for k, p in moved.items()}
 
 
 def adapt_steps(policy, meta: Meta, batches: list[Batch],
@@ -59,12 +69,15 @@ def adapt_steps(policy, meta: Meta, batches: list[Batch],
 
 
 def init_steps(params: Params, size: float, adapt: str = "all") -> Params:
-    """Step sizes that all begin at `size`: for every weight ("all"), or for
-    the bias transformation alone ("z").
+    """Step sizes that all begin at `size`: for every weight but those of
+    convolutions ("all"), for these too ("conv"), or for the bias
+    transformation alone ("z").
     """
-    if adapt not in ("all", "z"):
-        raise ValueError(f"adapt is {adapt!r}, must be 'all' or 'z'")
-    keys = params if adapt == "all" else ["z"]
+    if adapt not in CHOICES["adapt"]:
+        raise ValueError(f"adapt is {adapt!r}, must be one of "
+                         f"{', '.join(map(repr, CHOICES['adapt']))}")
+    keys = ["z"] if adapt == "z" else [
+        k for k in params if adapt == "conv" or not k.startswith("conv")]
     return {k: torch.full_like(params[k], size) for k in keys}
 
 
@@ -78,7 +91,7 @@ class Gradient(NamedTuple):
 
 
 class GradientCarry(NamedTuple):
-    params: Params  # each [N, ...]
+    params: Params  # each [N, ...]; without the N where nothing adapts it
 
 
 def samples(learner: Gradient, episodes: Episodes) -> Batch:
@@ -100,7 +113,15 @@ def effective_share(learner: Gradient, data: Batch) -> float:
 
 def start(state, n: int) -> GradientCarry:
     """n fresh tasks, all at the meta-learned initial parameters."""
-    return GradientCarry(expand(detach(state.learner.meta.params), n))
+    meta = state.learner.meta
+    params = detach(meta.params)
+    return GradientCarry(params | expand(
+        {k: params[k] for k in meta.step}, n))
+
+
+def axes(meta: Meta) -> dict:
+    """Where `vmap` finds the tasks in a carry's parameters."""
+    return {k: 0 if k in meta.step else None for k in meta.params}
 
 
 def adapt(state, carry: GradientCarry, episodes: Episodes) -> GradientCarry:
@@ -111,7 +132,9 @@ def adapt(state, carry: GradientCarry, episodes: Episodes) -> GradientCarry:
 
     def one(params, data):
         return inner_update(g.policy, Meta(params, step), data)
-    return GradientCarry(detach(vmap(one)(carry.params, data)))
+    where = axes(g.meta)
+    return GradientCarry(detach(
+        vmap(one, (where, 0), where)(carry.params, data)))
 
 
 def act(state, carry: GradientCarry, obs: Tensor, prev, noise: Tensor):

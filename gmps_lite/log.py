@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tqdm import tqdm
+
 from .checkpoint import read_json, versions, write
 
 try:
@@ -185,3 +187,8 @@ def alone(folder: str | Path | None, wait: bool = False) -> Iterator[None]:
 def say(*words: object) -> None:
     """A line for the person who watches, beside the results."""
     print(*words, file=sys.stderr, flush=True)
+
+
+def slow(n: int, what: str) -> tqdm:
+    """range(n), with a progress bar where it takes more than 5 seconds."""
+    return tqdm(range(n), desc=what, delay=5, mininterval=1, leave=False)

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
+from . import frames
 from .types import Params
 
 LOG_2PI = math.log(2 * math.pi)
@@ -55,13 +57,19 @@ class GaussianMLP:
         params["log_std"] = torch.full((self.act_dim,), math.log(self.std))
         return params
 
-    def mean(self, params: Params, obs: Tensor) -> Tensor:
-        """The mean action [..., B, A] at obs [..., B, O]."""
+    def features(self, params: Params, obs: Tensor) -> Tensor:
+        """What enters the first layer beside z: obs [..., B, O],
+        normalized.
+        """
         if obs.shape[-1] != self.obs_dim:
             raise ValueError(f"the policy sees {self.obs_dim} numbers, the "
                              f"observations have {obs.shape[-1]}")
-        x = (obs - self.mid.to(obs)) / self.scale.to(obs)
-        z = params["z"].unsqueeze(-2).expand(*obs.shape[:-1], self.z_dim)
+        return (obs - self.mid.to(obs)) / self.scale.to(obs)
+
+    def mean(self, params: Params, obs: Tensor) -> Tensor:
+        """The mean action [..., B, A] at obs [..., B, O]."""
+        x = self.features(params, obs)
+        z = params["z"].unsqueeze(-2).expand(*x.shape[:-1], self.z_dim)
         x = torch.cat([x, z], -1)
         last = len(self.hidden)
         for i in range(last + 1):
@@ -91,6 +99,80 @@ class GaussianMLP:
         m0, s0 = self.mean(old, obs), self.log_std(old)
         m1, s1 = self.mean(new, obs), self.log_std(new)
         return gaussian_kl(m0, s0, m1, s1)
+
+
+class GaussianConv(GaussianMLP):
+    """The same head on what three convolutions see: of each of 16 channels,
+    where in the picture it responds most (Levine et al. 2016).
+
+    A softmax over the pixels of a channel makes weights; the weighted mean
+    of their coordinates, -1 to 1, is its feature point. Observations are
+    rows of bytes, see `frames`. Names of the convolutions' parameters begin
+    with "conv": meta-learned, but left alone by the inner step [code].
+    """
+
+    CHANNELS, LAYERS = 16, ((5, 3), (3, 3), (3, 1))  # (size, stride) [code]
+    HEAT = 0.02  # [code: 1, at which all points lie in the middle at first,
+    # and after 300 steps of imitation no hand had found the door's handle]
+    AT_ONCE = 64  # pictures of a task: what stays in a processor's cache
+
+    def __init__(self, act_dim: int, **head):
+        """act_dim A; head: as for the MLP, mid and scale of the hand [3]."""
+        super().__init__(2 * self.CHANNELS + 3, act_dim, **head)
+
+    def init(self, rng: np.random.Generator) -> Params:
+        """Xavier-uniform weights, zero biases, temperature HEAT."""
+        params: Params = {}
+        into = 3
+        for i, (size, _) in enumerate(self.LAYERS):
+            bound = math.sqrt(6 / ((into + self.CHANNELS) * size**2))
+            w = rng.uniform(-bound, bound, (self.CHANNELS, into, size, size))
+            params[f"conv{i}"] = torch.as_tensor(w, dtype=torch.float32)
+            params[f"conv{i}_b"] = torch.zeros(self.CHANNELS)
+            into = self.CHANNELS
+        params["conv_heat"] = torch.full((1,), self.HEAT)
+        return params | super().init(rng)
+
+    def maps(self, params: Params, obs: Tensor) -> Tensor:
+        """The softmaxes [B, 16, 6, 8] of pictures in obs [B, SIZE]."""
+        # Bytes lie as rows, columns, colors: "channels last", which is also
+        # what convolutions on a processor are fastest with.
+        x = frames.picture(obs).movedim(-1, -3).float() / 255
+        for i, (size, stride) in enumerate(self.LAYERS):
+            x = torch.relu(conv2d(x, params[f"conv{i}"], params[f"conv{i}_b"],
+                                  stride=stride, padding=size // 2))
+        heat = torch.softmax(x.flatten(-2) / params["conv_heat"], -1)
+        return heat.unflatten(-1, x.shape[-2:])
+
+    def points(self, params: Params, obs: Tensor) -> Tensor:
+        """The feature points (x, y) [B, 16, 2] in obs [B, SIZE]; x from -1,
+        left, to 1, right, y from -1, top, to 1, bottom.
+        """
+        heat = self.maps(params, obs)
+        across, down = (torch.linspace(-1, 1, n) for n in (
+            heat.shape[-1], heat.shape[-2]))
+        return torch.stack([(heat.sum(-2) * across).sum(-1),
+                            (heat.sum(-1) * down).sum(-1)], -1)
+
+    def features(self, params: Params, obs: Tensor) -> Tensor:
+        """Feature points and the normalized hand, [..., B, 35], of obs
+        [..., B, SIZE]. Raises ValueError for other observations.
+        """
+        frames.check(obs)
+        if params["conv0"].dim() > 4:  # convolutions of a task each
+            at = torch.stack([self.look({k: v[i] for k, v in params.items()},
+                                        obs[i]) for i in range(len(obs))])
+        else:
+            at = self.look(params, obs)
+        where = (frames.hand(obs) - self.mid.to(at)) / self.scale.to(at)
+        return torch.cat([at, where], -1)
+
+    def look(self, params: Params, obs: Tensor) -> Tensor:
+        """The feature points in obs [..., B, SIZE] as rows [..., B, 32]."""
+        rows = obs.reshape(-1, obs.shape[-1])
+        at = torch.cat([self.points(params, some).flatten(-2)
+                        for some in rows.split(self.AT_ONCE)])
+        return at.view(*obs.shape[:-1], -1)
 
 
 def log_density(mean: Tensor, log_std: Tensor, x: Tensor) -> Tensor:
@@ -125,3 +207,13 @@ def mlp_for(env, *, hidden=(100, 100), z_dim=4, std=1.0) -> GaussianMLP:
     """The Gaussian MLP that fits an environment."""
     return GaussianMLP(env.obs_dim, env.act_dim, hidden=hidden, z_dim=z_dim,
                        mid=env.obs_mid, scale=env.obs_scale, std=std)
+
+
+def policy_for(env, **head) -> GaussianMLP:
+    """The policy that fits an environment, which may have pixels; head: as
+    for `mlp_for`.
+    """
+    if env.pixels:
+        return GaussianConv(env.act_dim, mid=env.obs_mid[:3],
+                            scale=env.obs_scale[:3], **head)
+    return mlp_for(env, **head)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from .envs import Env
-from .types import Episodes, Tasks, check_count
+from .log import slow
+from .types import Episodes, Tasks, check_count, check_memory, here
 
 Carry = Any  # what a method remembers between steps; see evaluate.py
 
@@ -33,23 +34,22 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
     check_count("episodes", episodes, 1)
     check_count("the number of tasks", tasks.n, 1)
     n, e, t_max = tasks.n, episodes, env.horizon
-    try:
-        out = Episodes(
-            obs=torch.empty(n, e, t_max, env.obs_dim),
-            act=torch.empty(n, e, t_max, env.act_dim),
-            rew=torch.empty(n, e, t_max), logp=torch.empty(n, e, t_max),
-            error=torch.empty(n, e, t_max))
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"{e} episodes of {n} tasks do not fit into "
-                         f"memory ({error})") from error
-    goal = tasks.goal.double().repeat_interleave(e, 0).numpy()
+    kind = torch.uint8 if env.pixels else torch.float32
+    size = env.obs_dim * kind.itemsize + 4 * env.act_dim + 12
+    check_memory(f"{e} episodes of {n} tasks", n * e * t_max * size)
+    out = Episodes(
+        obs=torch.empty(n, e, t_max, env.obs_dim, dtype=kind),
+        act=torch.empty(n, e, t_max, env.act_dim),
+        rew=torch.empty(n, e, t_max), logp=torch.empty(n, e, t_max),
+        error=torch.empty(n, e, t_max))
+    goal = tasks.goal.double().repeat_interleave(e, 0).cpu().numpy()
     state = env.reset(n * e)
     prev = (torch.zeros(n, e, env.act_dim), torch.zeros(n, e))
     columns = env.act_dim + getattr(carry, "noise_dim", 0)
-    for t in range(t_max):
-        obs = torch.from_numpy(env.observe(state)).view(n, e, -1)
+    for t in slow(t_max, "rollout"):
+        obs = here(env.observe(state)).view(n, e, -1)
         eps = torch.zeros(n, e, columns) if noise == 0 else (
-            torch.from_numpy(noise * rng.standard_normal(
+            here(noise * rng.standard_normal(
                 (n, e, columns), dtype=np.float32)))
         a, logp, carry = act(carry, obs, prev, eps)
         if a.shape != (n, e, env.act_dim) or logp.shape != (n, e):
@@ -60,11 +60,11 @@ def rollout(env: Env, tasks: Tasks, act: Callable, carry: Carry, *,
             raise FloatingPointError(f"{env.name}: an action at step {t} is "
                                      "not finite")
         state, rew, error = env.step(
-            state, a.reshape(n * e, -1).double().numpy(), goal)
-        rew = torch.from_numpy(rew).float().view(n, e)
+            state, a.reshape(n * e, -1).double().cpu().numpy(), goal)
+        rew = here(rew).float().view(n, e)
         out.obs[:, :, t], out.act[:, :, t] = obs, a
         out.rew[:, :, t], out.logp[:, :, t] = rew, logp
-        out.error[:, :, t] = torch.from_numpy(error).view(n, e)
+        out.error[:, :, t] = here(error).view(n, e)
         prev = (a, rew)
     return out, carry
 

@@ -51,7 +51,10 @@ def config(method: str, env: str, **changes) -> Any:
     Raises ValueError for an unknown name or a value that is not allowed.
     """
     module = lookup("method", method, TRAINABLE)
-    lookup("environment", env, ENVS)
+    if lookup("environment", env, ENVS).pixels and env not in module.PRESETS:
+        able = [k for k, m in TRAINABLE.items() if env in m.PRESETS]
+        raise ValueError(f"{method} does not learn from pixels, as {env} "
+                         f"asks; those that do: {', '.join(able)}")
     base = module.PRESETS.get(env, module.Config())
     names = {f.name: f for f in dataclasses.fields(base)}
     for name, value in changes.items():
@@ -238,5 +241,8 @@ def restore(path: str | Path, *, method: str | None = None,
         cfg = build_config(module.Config, header.get("config"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    state = module.init(cfg, world, np.random.default_rng(0))
+    # Demonstrations are in the file: of those that `init` makes, one will do.
+    few = dataclasses.replace(cfg, demo_episodes=1) if hasattr(
+        cfg, "demo_episodes") else cfg
+    state = module.init(few, world, np.random.default_rng(0))
     return Run(module, cfg, world, _fill(state, tensors, path), header, [])

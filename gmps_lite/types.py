@@ -21,6 +21,8 @@ from difflib import get_close_matches
 from numbers import Integral
 from typing import Any, NamedTuple
 
+import numpy as np
+import psutil
 import torch
 from torch import Tensor
 
@@ -37,7 +39,7 @@ POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio", "reward_scale",
             "reward_std")
 SHARES = ("gamma", "lam", "lr_end", "tau", "relabel", "fisher_share",
           "asked", "step_lr")
-CHOICES = {"adapt": ("all", "z"), "loss": ("mse", "nll")}
+CHOICES = {"adapt": ("all", "z", "conv"), "loss": ("mse", "nll")}
 KINDS = {"bool": bool, "int": int, "float": (float, int), "str": str,
          "tuple[int, ...]": tuple}
 
@@ -130,6 +132,37 @@ def check_count(name: str, x: Any, least: int = 0) -> None:
     if isinstance(x, bool) or not isinstance(x, Integral) or x < least:
         raise ValueError(f"{name} is {x!r}, must be an int of {least} or "
                          "more")
+
+
+def use(device: str) -> None:
+    """Make tensors on a device from here on. Raises ValueError if there is
+    no such device.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device is {device!r}, which torch cannot use "
+                         f"here: {str(error).splitlines()[0]}") from error
+    # The mode that this sets costs time at each call, so not in vain.
+    if torch.device(device) != torch.get_default_device():
+        torch.set_default_device(device)
+
+
+def here(x: np.ndarray) -> Tensor:
+    """An array on the device where the networks are: torch's default."""
+    return torch.from_numpy(x).to(torch.get_default_device())
+
+
+def check_memory(what: str, size: float) -> None:
+    """Raise a ValueError if `what`, of `size` bytes, cannot fit into the
+    memory that is free.
+    """
+    cuda = torch.get_default_device().type == "cuda"
+    free = (torch.cuda.mem_get_info()[0] if cuda
+            else psutil.virtual_memory().available)
+    if size > free:
+        raise ValueError(f"{what} do not fit into memory: "
+                         f"{size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
 
 
 def lookup(kind: str, name: str, table: dict) -> Any:

@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 import torch
 
+from gmps_lite.envs.render import RenderError, backend
 from gmps_lite.types import Batch
 
 torch.set_num_threads(1)
 # A suite that was started in the background ignores Ctrl-C, and its children
 # would inherit that: those of the tests must be stoppable all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def gl():
+    try:
+        return backend()
+    except RenderError as error:
+        pytest.skip(f"no OpenGL: {error}")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gmps_lite import claims, cli, results
+from gmps_lite import claims, cli, quotes, results
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book"))
@@ -41,7 +41,7 @@ def wrong(text: str) -> list[str]:
     for number, unit, words in found:
         number = number.replace(",", "").replace("−", "-")
         digits = len(number.partition(".")[2])
-        true = claims.quote(words) * SCALE.get(unit, 1)
+        true = quotes.quote(words) * SCALE.get(unit, 1)
         if abs(float(number) - true) > 0.5001 * 10.0**-digits:
             out.append(f"{number} {unit}: {words} is {true:.{digits + 2}f}")
     return out
@@ -114,8 +114,8 @@ def test_sample_claims_count_experts_and_budgets(stored):
     assert not claims.against("push", "maml", 4.1)[1]
     stored("push-maml", curve([0, 0, 0, 0], [0, 0, 0, 461], steps=6000.0))
     assert claims.against("push", "maml", 4)[0].endswith("= 4.0")
-    assert claims.quote("ratio push maml gmps") == pytest.approx(4.0)
-    assert claims.quote("steps push-gmps own") == 2000
+    assert quotes.quote("ratio push maml gmps") == pytest.approx(4.0)
+    assert quotes.quote("steps push-gmps own") == 2000
     value, met = claims.push()
     assert value.startswith("2.0 cm, score 0.50 after 1") and not met
 
@@ -129,7 +129,7 @@ def test_extrapolation_claim_wants_clear_intervals(stored):
         stored(f"ant-{method}-beyond", table(ret))
     value, met = claims.beyond()
     assert met and value.startswith("gmps 106, pearl 96, maml 86")
-    assert claims.quote("after ant-gmps-beyond 5") == 105.5
+    assert quotes.quote("after ant-gmps-beyond 5") == 105.5
     stored("ant-pearl-beyond", table(100))
     assert not claims.beyond()[1]  # the intervals touch
     stored("ant-pearl-beyond", table(50))
@@ -186,4 +186,4 @@ def test_row_values_are_finite(stored):
     stored("ant-pearl", curve([0, 0]))
     value, met = claims.against("ant", "pearl", 1 / 1.1)
     assert "inf" not in value and met and np.isfinite(
-        claims.quote("samples ant pearl"))
+        quotes.quote("samples ant pearl"))

@@ -17,7 +17,10 @@ EXPERTS = sorted(n for n in ENVS if ENVS[n].expert)
 
 @pytest.fixture(params=NAMES)
 def env(request):
-    return make(request.param)
+    made = make(request.param)
+    if made.pixels:
+        request.getfixturevalue("gl")
+    return made
 
 
 def goals(tasks):
@@ -64,7 +67,8 @@ def test_shapes_types_and_finite(env):
     goal = goals(env.splits["train"][[0, 1, 2]])
     state, obs, rew, error = play(env, noise(env, 3), goal)
     assert obs.shape == (env.horizon, 3, env.obs_dim)
-    assert obs.dtype == np.float32 and state.dtype == np.float64
+    assert obs.dtype == (np.uint8 if env.pixels else np.float32)
+    assert state.dtype == np.float64
     assert rew.shape == error.shape == (env.horizon, 3)
     for x in (state, obs, rew, error):
         assert np.isfinite(x).all()
@@ -73,8 +77,9 @@ def test_shapes_types_and_finite(env):
 
 
 def test_constants_for_policies(env):
-    assert env.obs_mid.shape == env.obs_scale.shape == (env.obs_dim,)
     assert (env.obs_scale > 0).all()
+    env = env.plain  # of a camera's world too, they are of its numbers
+    assert env.obs_mid.shape == env.obs_scale.shape == (env.obs_dim,)
     # Center and spread are of the right size for what is seen.
     obs = play(env, noise(env, 4), goals(env.splits["train"][[0] * 4]))[1]
     assert (np.abs(obs - env.obs_mid) / env.obs_scale < 8).all()
@@ -143,7 +148,7 @@ def test_splits_are_disjoint(env):
         full["train"] = more
     assert tuple(len(env.splits.get(k, ())) for k in (
         "train", "test", "extrapolation")) == SIZES[
-            env.name.removesuffix("-sparse")]
+            env.name.removesuffix("-sparse").removesuffix("-pixels")]
     assert set(full) <= {"train", "test", "extrapolation"}
     for a in full:
         assert len(full[a].unique(dim=0)) == len(full[a])

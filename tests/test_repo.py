@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types checkpoint columns optim",
+    "types checkpoint columns optim frames",
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",
@@ -31,6 +31,8 @@ FLOORS = [
     "train exercises results drive",
     "plots score sweep",
     "book claims",
+    "quotes",
+    "bench_pixels",
     "bench",
     "cli __init__ __main__",
 ]
@@ -136,7 +138,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 7400, f"gmps_lite has {lines} lines, not 7,400"
+    assert lines <= 8050, f"gmps_lite has {lines} lines, not 8,050"
 
 
 @each_file

@@ -10,7 +10,7 @@ from gmps_lite.envs.ant import EFFORT
 from gmps_lite.envs.push import JAW
 from gmps_lite.envs.symmetry import LEGS, VIEW, which
 
-VIEWED = sorted(n for n in ENVS if hasattr(ENVS[n], "view_dim"))
+VIEWED = sorted(n for n in ENVS if ENVS[n].view_dim)
 
 
 def circle(degrees, radius=2.0):

@@ -22,12 +22,13 @@ from ..inner import (
     GradientCarry,
     act,
     adapt,
+    axes,
     init_steps,
     inner_update,
     samples,
     start,
 )
-from ..policies import mlp_for
+from ..policies import policy_for
 from ..rollout import report, rollout
 from ..trpo import trpo_step
 from ..types import Batch, Episodes, Meta, Params, Tasks, detach
@@ -80,6 +81,10 @@ PRESETS = {
     "push-sparse": replace(_PUSH, iterations=32),
     "door": replace(_PUSH, iterations=54, episodes=20, std=1.0),
     "ant-sparse": replace(_ANT, iterations=46, gamma=1.0, lam=0.97),
+    # From pixels, the same steps.
+    "push-pixels": replace(_PUSH, iterations=6, episodes=20),
+    "door-pixels": replace(_PUSH, iterations=6, episodes=20, std=0.3,
+                           lam=0.95),
 }
 
 
@@ -89,7 +94,7 @@ class State(NamedTuple):
 
 def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
     """Fresh parameters."""
-    policy = mlp_for(env, hidden=cfg.hidden, z_dim=cfg.z_dim, std=cfg.std)
+    policy = policy_for(env, hidden=cfg.hidden, z_dim=cfg.z_dim, std=cfg.std)
     params = policy.init(rng)
     meta = Meta(params, init_steps(params, cfg.step_size, cfg.adapt))
     return State(Gradient(policy, meta, cfg.gamma, cfg.lam))
@@ -108,13 +113,13 @@ def surrogate(policy, meta: Meta, before: Batch, after: Batch) -> Tensor:
 
 def mean_kl(policy, old: Params, meta: Meta, before: Batch,
             after: Batch) -> Tensor:
-    """How far the adapted policies move from `old` [N, ...]: mean
+    """How far the adapted policies move from `old`, a carry's: mean
     KL(old || new) over the states they visited.
     """
     def one(old, before, after):
         phi = inner_update(policy, meta, before)
         return policy.kl(old, phi, after.obs).mean()
-    return vmap(one)(old, before, after).mean()
+    return vmap(one, (axes(meta), 0, 0))(old, before, after).mean()
 
 
 def update(state: State, cfg: Config, env: Env, tasks: Tasks,
@@ -128,7 +133,8 @@ def update(state: State, cfg: Config, env: Env, tasks: Tasks,
     flat = _join(meta) if cfg.learn_steps else dict(meta.params)
     size = math.ceil(cfg.fisher_share * before.adv.shape[1])
     few = [subsample(x, size, rng) for x in (before, after)]
-    old = detach(vmap(lambda x: inner_update(policy, meta, x))(few[0]))
+    old = detach(vmap(lambda x: inner_update(policy, meta, x),
+                      out_dims=axes(meta))(few[0]))
     new, info = trpo_step(
         flat,
         lambda x: surrogate(policy, _split(x, meta), before, after),

@@ -7,6 +7,7 @@ outer loss eats.
 
 from __future__ import annotations
 
+import zlib
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,9 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import load_file, save_file
-from ..envs import Env
+from ..envs import ENVS, Env
 from ..types import Demos, Episodes, Tasks, lookup
+from .packing import deflate, inflate
 
 KIND = "demonstrations"
 
@@ -107,10 +109,12 @@ def check(rec: Recording, env: Env) -> None:
             ("obs", (steps, env.obs_dim)), ("act", (steps, env.act_dim)),
             ("rew", (steps,)), ("error", (steps,)),
             ("goal", (episodes, env.goal_dim))):
-        x = getattr(rec, name)
-        if x.shape != want or not x.is_floating_point():
-            raise ValueError(f"{name} is {tuple(x.shape)} {x.dtype}, in "
-                             f"{env.name} expected {want} of floats")
+        x, bytes_ = getattr(rec, name), env.pixels and name == "obs"
+        if x.shape != want or (x.dtype != torch.uint8 if bytes_
+                               else not x.is_floating_point()):
+            raise ValueError(
+                f"{name} is {tuple(x.shape)} {x.dtype}, in {env.name} "
+                f"expected {want} of {'uint8' if bytes_ else 'floats'}")
     if not episodes:
         raise ValueError("there is no episode")
     for r, t in enumerate(rec.length.tolist()):
@@ -142,7 +146,10 @@ def save(path: str | Path, rec: Recording, env: Env, about: dict) -> None:
     how it was made. Raises ValueError as `check` does.
     """
     check(rec, env)
-    save_file(path, rec._asdict(), {"kind": KIND, "env": env.name} | about)
+    tensors = rec._asdict()
+    if env.pixels:
+        tensors |= deflate(tensors.pop("obs"), rec.length)
+    save_file(path, tensors, {"kind": KIND, "env": env.name} | about)
 
 
 def read(path: str | Path) -> tuple[Recording, dict]:
@@ -154,6 +161,12 @@ def read(path: str | Path) -> tuple[Recording, dict]:
     if header.get("kind") != KIND:
         raise ValueError(f"{path} holds no demonstrations but "
                          f"{header.get('kind', 'a checkpoint')!r}")
+    if "packed" in tensors:
+        try:
+            tensors["obs"] = inflate(tensors)
+        except (KeyError, ValueError, zlib.error) as error:
+            raise ValueError(f"{path}: its pictures are damaged ({error})"
+                             ) from error
     if lack := [k for k in Recording._fields if k not in tensors]:
         raise ValueError(f"{path} lacks {', '.join(lack)}" + (
             ": without the goals nobody knows which task an episode is of"
@@ -162,16 +175,19 @@ def read(path: str | Path) -> tuple[Recording, dict]:
 
 
 def load(name: str, env: Env) -> Recording:
-    """A recording of `env`: a file, or a name in `shipped()`. Raises
-    ValueError, naming the file, if it does not fit.
+    """A recording of `env`: a file, or a name in `shipped()`. One without
+    pictures, of the same body, serves an env that has a camera: `Env.see`
+    takes them. Raises ValueError, naming the file, if it does not fit.
     """
     path = find(name)
     rec, header = read(path)
-    if header.get("env") != env.name:
+    home = ENVS.get(header.get("env"))
+    if home is not type(env) and not (
+            home and env.pixels and home.body == env.body):
         raise ValueError(f"{path} holds demonstrations of "
                          f"{header.get('env')!r}, not of {env.name!r}")
     try:
-        check(rec, env)
+        check(rec, env if home.pixels else env.plain)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return rec

@@ -4,6 +4,7 @@ examples:
   gmps demos collect push-sparse --expert push-ppo --episodes 5 \\
       --out push.safetensors
   gmps demos collect door --noise 0.5 --tasks 10 --out poor.safetensors
+  gmps demos collect push-pixels --shake 0.5 --out pictures.safetensors
   gmps demos inspect push.safetensors
   gmps demos export push.safetensors gmps/push-v0
   gmps demos import gmps/push-v0 push-sparse --out again.safetensors
@@ -46,7 +47,7 @@ def collect(env: Positional[str], /, out: Path, expert: str = "analytic",
     """
     new(out)
     world = make(env)
-    who = expert_for(world, expert)
+    who = expert_for(world.plain, expert)
     all_tasks = lookup("split", split, world.splits)
     if tasks is not None:
         check_count("tasks", tasks, 1)
@@ -61,12 +62,13 @@ def collect(env: Positional[str], /, out: Path, expert: str = "analytic",
                              "negative")
     if noise and shake:
         raise ValueError("noise and shake are both set: choose one")
-    made, _ = rollout(world, some, expert_act(who, some), None,
+    made, _ = rollout(world.plain, some, expert_act(who, some), None,
                       episodes=episodes, rng=np.random.default_rng(seed),
                       noise=noise or shake)
     if shake:
         made = made._replace(act=who(some, made.obs))
     rec = recording(some, made)
+    rec = rec._replace(obs=world.see(rec.obs))
     save(out, rec, world, {
         "by": f"{who.name}, noise {noise:g}, shake {shake:g}"}
         | provenance())

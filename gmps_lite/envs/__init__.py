@@ -10,21 +10,29 @@ from ..types import lookup
 from .ant import Ant, AntFull, AntHalf, AntSparse
 from .core import Env, MujocoEnv, Split, Step
 from .door import Door
+from .pixels import DoorPixels, PushPixels
 from .point import Point, PointSparse
 from .push import Push, PushSparse
 
 ENVS = {cls.name: cls for cls in (
     Point, PointSparse, Ant, AntHalf, AntFull, AntSparse, Push, PushSparse,
-    Door)}
+    Door, PushPixels, DoorPixels)}
 
 
 @lru_cache(maxsize=16)
-def make(name: str, threads: int | None = None) -> Env:
+def _made(name: str, threads: int | None) -> Env:
+    return lookup("environment", name, ENVS)(threads)
+
+
+def make(name: str, threads: int | None = None, obs: str = "state") -> Env:
     """The environment called `name`; the same object at every call.
 
     threads: size of the physics pool (None: every core, 0: none).
+    obs: "state", or "pixels" for `name`-pixels.
     """
-    return lookup("environment", name, ENVS)(threads)
+    eyes = lookup("kind of observation", obs,
+                  {"state": "", "pixels": "-pixels"})
+    return _made(name + eyes, threads)
 
 
 def gym_id(name: str) -> str:

@@ -63,9 +63,10 @@ class Env:
     # policies normalize: meters, radians and velocities become comparable.
     obs_mid: ndarray  # [O]
     obs_scale: ndarray  # [O]
+    pixels = False  # observations are rows of bytes, see frames.py
     path = slice(0, 2)  # of an observation: what a top view draws
     expert = None  # analytic expert (tasks, obs [N, ..., O]) -> act, if any
-    view_dim: int  # V, of what a trained expert sees
+    view_dim: int | None = None  # V, of what a trained expert sees
     body: str  # environments of one body can share their experts
 
     def reset(self, n: int) -> ndarray:
@@ -87,6 +88,17 @@ class Env:
     def error(self, state: ndarray, goal: ndarray) -> ndarray:
         """How far the state is from the goal, [R], in `unit`."""
         raise NotImplementedError
+
+    # Where the agent sees pictures, experts and demonstrators do not.
+
+    @property
+    def plain(self) -> Env:
+        """The same environment with observations that are numbers."""
+        return self
+
+    def see(self, obs: Tensor) -> Tensor:
+        """What is observed here where `plain` observes obs [..., O]."""
+        return obs
 
     # A trained expert may see and be rewarded with more than the agent. Its
     # obs and act are those of `rollout`, [..., O] and [..., A].

@@ -51,12 +51,18 @@ class TaskEnv(Rows, gymnasium.Env):
               options: dict[str, Any] | None = None):
         super().reset(seed=seed)
         obs, info = self.begin(options, self.np_random)
-        return obs[0], self.single(info)
+        return self.first(obs), self.single(info)
 
     def step(self, action):
         obs, rew, info = self.advance(np.asarray(action)[None])
-        return (obs[0], float(rew[0]), False, self.t >= self.core.horizon,
-                self.single(info))
+        return (self.first(obs), float(rew[0]), False,
+                self.t >= self.core.horizon, self.single(info))
+
+    @staticmethod
+    def first(obs):
+        """The observation of the only row."""
+        return ({k: v[0] for k, v in obs.items()} if isinstance(obs, dict)
+                else obs[0])
 
     @staticmethod
     def single(info: dict) -> dict:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict
 from numpy import ndarray
 
+from .. import frames
 from ..types import lookup
 from . import ENVS
 from .render import painter
@@ -36,11 +37,19 @@ class Rows:
             if goal_in_obs:
                 raise ValueError(f"{name}: goal_in_obs and goal_view are both "
                                  "set, but the view has the goal in it")
-            if not hasattr(self.core, "view_dim"):
+            if self.core.view_dim is None:
                 raise ValueError(f"{name} has no view for trained experts, "
                                  "so goal_view must be False")
             width = self.core.view_dim
         self.box_obs = Box(-BIG, BIG, (width,), np.float32)
+        if self.core.pixels:
+            if goal_in_obs:
+                raise ValueError(f"{name}: goal_in_obs is set, but a picture "
+                                 "has no room for the goal")
+            shape = (frames.HEIGHT, frames.WIDTH, 3)
+            self.box_obs = Dict(
+                image=Box(0, 255, shape, np.uint8),
+                hand=Box(frames.LOW, frames.HIGH, (3,), np.float32))
         self.box_act = Box(-1.0, 1.0, (self.core.act_dim,), np.float32)
         self.metadata = {**self.metadata,
                          "render_fps": round(1 / self.core.dt)}
@@ -111,9 +120,15 @@ class Rows:
         """The goals [n, G], as the core's functions of tensors take them."""
         return torch.from_numpy(self.goal).float()
 
-    def observe(self) -> ndarray:
-        """Observations [n, O], or [n, O + G] with the goal, or [n, V]."""
+    def observe(self) -> ndarray | dict[str, ndarray]:
+        """Observations [n, O], or [n, O + G] with the goal, or [n, V]; of a
+        camera, {"image": [n, 48, 64, 3], "hand": [n, 3]}.
+        """
         obs = self.core.observe(self.state)
+        if self.core.pixels:
+            obs = torch.from_numpy(obs)
+            return {"image": frames.picture(obs).numpy(),
+                    "hand": frames.hand(obs).numpy()}
         if self.goal_view:
             return self.core.view(torch.from_numpy(obs), self.aim).numpy()
         if self.goal_in_obs:
