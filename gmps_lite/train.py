@@ -21,13 +21,7 @@ from .envs import ENVS, Env, make
 from .evaluate import evaluate, evaluate_expert
 from .experts import TRAINERS, Expert
 from .log import Log, alone, say
-from .types import (
-    all_finite,
-    build_config,
-    check_config,
-    check_count,
-    lookup,
-)
+from .types import all_finite, build_config, check_config, check_count, lookup
 
 METHODS: dict[str, ModuleType] = {
     "gmps": gmps, "maesn": maesn, "maml": maml, "pearl": pearl,
@@ -55,6 +49,9 @@ def config(method: str, env: str, **changes) -> Any:
         able = [k for k, m in TRAINABLE.items() if env in m.PRESETS]
         raise ValueError(f"{method} does not learn from pixels, as {env} "
                          f"asks; those that do: {', '.join(able)}")
+    if method in TRAINERS and ENVS[env].view_dim is None:
+        raise ValueError(f"{method} trains experts, and {env} has no view "
+                         "for them; its own is called 'analytic'")
     base = module.PRESETS.get(env, module.Config())
     names = {f.name: f for f in dataclasses.fields(base)}
     for name, value in changes.items():
@@ -241,8 +238,8 @@ def restore(path: str | Path, *, method: str | None = None,
         cfg = build_config(module.Config, header.get("config"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    # Demonstrations are in the file: of those that `init` makes, one will do.
-    few = dataclasses.replace(cfg, demo_episodes=1) if hasattr(
-        cfg, "demo_episodes") else cfg
+    few = cfg  # of demonstrations, which the file has, one will do
+    if hasattr(cfg, "demo_episodes"):
+        few = dataclasses.replace(cfg, demo_episodes=1)
     state = module.init(few, world, np.random.default_rng(0))
     return Run(module, cfg, world, _fill(state, tensors, path), header, [])

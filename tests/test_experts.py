@@ -13,7 +13,13 @@ from gmps_lite.cli import main
 from gmps_lite.demos import collect
 from gmps_lite.envs import make
 from gmps_lite.evaluate import evaluate_expert
-from gmps_lite.experts import Expert, expert_for, load_expert, register
+from gmps_lite.experts import (
+    TRAINERS,
+    Expert,
+    expert_for,
+    load_expert,
+    register,
+)
 from gmps_lite.experts.offpolicy import init, sample
 from gmps_lite.results import slim
 from gmps_lite.train import config, expert, restore, train
@@ -247,3 +253,9 @@ def test_training_goes_on_where_it_stopped(trained, tmp_path):
     assert again.rows[-1]["ret_pre"] == whole.rows[-1]["ret_pre"]
     for k, v in pack(whole.state).items():
         assert torch.equal(pack(again.state)[k], v), k
+
+
+@pytest.mark.parametrize("method", TRAINERS)
+def test_no_expert_is_trained_without_a_view(method):
+    with pytest.raises(ValueError, match="door has no view for them"):
+        config(method, "door")

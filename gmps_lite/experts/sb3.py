@@ -32,7 +32,7 @@ def from_sb3(model, env: Env, steps: int | None = None) -> Expert:
     """
     how = (f"train it on gymnasium.make({gym_id(env.name)!r}, "
            "goal_view=True)")
-    if not hasattr(env, "view_dim"):
+    if env.view_dim is None:
         raise ValueError(f"{env.name} has no view for trained experts")
     space, box = model.observation_space, model.action_space
     if not isinstance(space, Box) or space.shape != (env.view_dim,):
