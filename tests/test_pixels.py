@@ -17,7 +17,7 @@ from gmps_lite.envs import make
 from gmps_lite.envs.render import painter
 from gmps_lite.evaluate import evaluate
 from gmps_lite.inner import adapt, init_steps, inner_update, samples, start
-from gmps_lite.policies import GaussianConv
+from gmps_lite.policies import GaussianConv, policy_for
 from gmps_lite.rollout import expert_act, rollout
 from gmps_lite.train import config, restore, train
 from gmps_lite.types import Batch, Demos, Meta
@@ -193,6 +193,19 @@ def test_a_feature_point_follows_a_spot():
     assert (at - want).abs().max() < 0.2, at
     assert torch.allclose(torch.stack(points)[:, 1:], torch.tensor(0.0),
                           atol=1e-6)
+
+
+def test_fresh_eyes_tell_pictures_apart(gl):
+    """With a softmax as flat as that of temperature 1 every point lies in
+    the middle of every picture, and nothing is ever learned from it.
+    """
+    env = make("push-pixels")
+    obs = env.see(shown(env)[1].obs[0, 0])
+    policy = policy_for(env)
+    params = policy.init(np.random.default_rng(0))
+    assert policy.points(params, obs).std(0).mean() > 0.005
+    params["conv_heat"].fill_(1.0)
+    assert policy.points(params, obs).std(0).mean() < 0.001
 
 
 def test_one_task_and_many_are_the_same_function(rng):

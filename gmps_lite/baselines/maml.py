@@ -47,7 +47,7 @@ class Config:
     learn_steps: bool = True
     """Learn the step sizes with the rest, as the GMPS release does."""
     adapt: str = "all"
-    """What the inner step moves: "all" or the bias transformation "z"."""
+    """What the inner step moves, as for guided search: "all", "z", "conv"."""
     max_kl: float = 0.01
     """Trust region of the outer step [code]."""
     cg_steps: int = 10

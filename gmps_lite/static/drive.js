@@ -161,8 +161,8 @@ function render({model, el}) {
   }
 
   model.on("msg:custom", m => {
-    const asked = sent.get(m.id);
-    if (!asked) return;
+    const waiting = sent.get(m.id);
+    if (!waiting) return;
     sent.delete(m.id);
     if (!sent.size) clearInterval(hurry);
     if (m.problem) {
@@ -180,7 +180,7 @@ function render({model, el}) {
       trail.push(obs);
       total += m.rew;
       draw();
-      requestAnimationFrame(now => canvas.drawn.push([now - asked.at, now]));
+      requestAnimationFrame(now => canvas.drawn.push([now - waiting.at, now]));
       say.textContent = `step ${m.t} of ${s.horizon}, ` +
         (s.height === null ? "" :
           `${(100 * obs[s.height]).toFixed(0)} cm high, `) +
@@ -191,7 +191,7 @@ function render({model, el}) {
         say.textContent += m.success ? ". Reached and saved." : ". Saved.";
       }
     } else if (m.kind === "replay") {
-      replay(m.path, asked.message.episode);
+      replay(m.path, waiting.message.episode);
     }
   });
 
