@@ -11,6 +11,8 @@ wrist is a rod (there: an arm that fills much of the view).
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy import ndarray
@@ -46,7 +48,7 @@ class Pixels(MujocoEnv):
             self.eyes = Pool(self, frames.HEIGHT, frames.WIDTH)
         return frames.pack(self.eyes(state), state[:, self.qpos][:, :3])
 
-    @property
+    @cached_property
     def plain(self):
         return self.numbers(self.threads)
 
