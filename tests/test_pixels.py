@@ -18,6 +18,7 @@ from gmps_lite.envs.render import painter
 from gmps_lite.evaluate import evaluate
 from gmps_lite.inner import adapt, init_steps, inner_update, samples, start
 from gmps_lite.policies import GaussianConv, policy_for
+from gmps_lite.results import expert_scores
 from gmps_lite.rollout import expert_act, rollout
 from gmps_lite.train import config, restore, train
 from gmps_lite.types import Batch, Demos, Meta
@@ -400,3 +401,10 @@ def test_an_unknown_device_is_named():
     for name in ("gpu", "cuda:99"):
         with pytest.raises(SystemExit, match=f"device is '{name}', which"):
             cli.main(["train", "gmps", "--env", "point", "--device", name])
+
+
+def test_an_expert_is_scored_on_numbers_behind_a_camera_too():
+    behind, plain = (expert_scores(name, "analytic")
+                     for name in ("door-pixels", "door"))
+    assert behind == plain
+    assert plain["test"]["success"] > 0.9
