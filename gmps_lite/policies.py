@@ -156,8 +156,11 @@ class GaussianConv(GaussianMLP):
 
     def features(self, params: Params, obs: Tensor) -> Tensor:
         """Feature points and the normalized hand, [..., B, 35], of obs
-        [..., B, SIZE]. Raises ValueError for other observations.
+        [..., B, SIZE], or as they are where they were computed before.
+        Raises ValueError for other observations.
         """
+        if obs.is_floating_point() and obs.shape[-1] == self.obs_dim:
+            return obs
         frames.check(obs)
         if params["conv0"].dim() > 4:  # convolutions of a task each
             at = torch.stack([self.look({k: v[i] for k, v in params.items()},
@@ -166,6 +169,11 @@ class GaussianConv(GaussianMLP):
             at = self.look(params, obs)
         where = (frames.hand(obs) - self.mid.to(at)) / self.scale.to(at)
         return torch.cat([at, where], -1)
+
+    @torch.no_grad()
+    def rested(self, params: Params, data):
+        """Data with features in place of pictures: the eyes as they are."""
+        return data._replace(obs=self.features(params, data.obs))
 
     def look(self, params: Params, obs: Tensor) -> Tensor:
         """The feature points in obs [..., B, SIZE] as rows [..., B, 32]."""

@@ -35,8 +35,8 @@ LEAST = {"iterations": 1, "episodes": 1, "outer_steps": 1, "inner_steps": 0,
          "minibatch": 1, "trial": 1, "memory": 1, "latent": 1,
          "task_batch": 1, "batch": 1, "context": 1,
          "capacity": 1, "updates": 1, "warmup": 0}
-POSITIVE = ("lr", "std", "clip", "max_kl", "max_ratio", "reward_scale",
-            "reward_std")
+POSITIVE = ("lr", "warmup_lr", "std", "clip", "max_kl", "max_ratio",
+            "reward_scale", "reward_std")
 SHARES = ("gamma", "lam", "lr_end", "tau", "relabel", "fisher_share",
           "asked", "step_lr")
 CHOICES = {"adapt": ("all", "z", "conv"), "loss": ("mse", "nll")}
@@ -209,7 +209,8 @@ def check_config(cfg: Any) -> None:
             check_count(name, x, LEAST[name])
         if name in POSITIVE and x <= 0:
             raise ValueError(f"{name} is {x}, must be above 0")
-        if name in ("step_size", "damping", "kl", "kl_weight") and x < 0:
+        if name in ("step_size", "damping", "kl", "kl_weight",
+                    "anchor") and x < 0:
             raise ValueError(f"{name} is {x}, must be 0 or more")
         if name in SHARES and not 0 <= x <= 1:
             raise ValueError(f"{name} is {x}, must be in [0, 1]")

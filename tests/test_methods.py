@@ -48,7 +48,7 @@ NUDGE = {"iterations": 3, "hidden": (9,), "adapt": "z", "loss": "nll",
          "dagger": False, "learn_steps": False, "max_ratio": 0.5,
          "clip": 0.01, "lam": 0.5, "max_kl": 0.001, "damping": 0.5,
          "cg_steps": 1, "minibatch": 50, "kl_weight": 1.0,
-         "shaped": True, "encoder": (9,), "asked": 0.5}
+         "shaped": True, "encoder": (9,), "asked": 0.5, "anchor": 1.0}
 
 
 @pytest.fixture(params=METHODS)
@@ -91,11 +91,16 @@ def test_every_config_field_does_something(name, field):
         with pytest.raises(ValueError, match="oracle"):
             run(name, **{field: "oracle"})
         return
+    if field == "rest":  # what it does from pixels: tests/test_pixels.py
+        with pytest.raises(ValueError, match="rest is True, but point is"):
+            run(name, rest=True)
+        return
     base = getattr(config(name, "point", **SMALL[name]), field)
     new = NUDGE.get(field, base)
     if new == base:
         new = base + 1 if isinstance(base, int) else base * 0.7
-    plain, nudged = run(name), run(name, **{field: new})
+    on = {"warmup": 2} if field == "warmup_lr" else {}
+    plain, nudged = run(name, **on), run(name, **on, **{field: new})
     a, b = (pack(r.state.learner) for r in (plain, nudged))
     same = a.keys() == b.keys() and all(
         torch.equal(a[k], b[k]) for k in a)
@@ -202,6 +207,11 @@ def test_outer_loss_equals_a_loop_over_tasks(rng):
         mine = Demos(*(x[i] for x in demos))
         total += sum(bc_loss(policy, p, mine) for p in path[1:]) / 2 / n
     torch.testing.assert_close(got, total)
+    theta = sum(bc_loss(policy, meta.params, Demos(*(x[i] for x in demos)))
+                for i in range(n)) / n
+    torch.testing.assert_close(
+        gmps.outer_loss(policy, meta, batches, demos, anchor=0.5),
+        total + 0.5 * theta)
 
 
 def test_outer_gradient_equals_autograd(rng):

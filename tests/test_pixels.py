@@ -408,3 +408,30 @@ def test_an_expert_is_scored_on_numbers_behind_a_camera_too():
                      for name in ("door-pixels", "door"))
     assert behind == plain
     assert plain["test"]["success"] > 0.9
+
+
+def test_eyes_that_rest_learn_in_the_warmup_and_not_after_it(gl):
+    """Until the first episode they move with all else, then only the rest
+    does; and outer steps on what they saw are outer steps on pictures.
+    """
+    cfg = config("gmps", "push-pixels", **SMALL | {"rest": True})
+    env, rng = make("push-pixels"), np.random.default_rng(0)
+    state = gmps.init(cfg, env, rng)
+    meta, tasks = state.learner.meta, few(env, 20)
+
+    def now():
+        return {k: v.detach().clone() for k, v in meta.params.items()}
+    fresh = now()
+    state, _ = gmps.update(state, cfg, env, tasks, rng)
+    warm = now()
+    gmps.update(state, cfg, env, tasks, rng)
+    for k, v in now().items():
+        if k.startswith("conv"):
+            assert torch.equal(v, warm[k]), k
+            assert not torch.equal(warm[k], fresh[k]), k
+        elif k != "log_std":  # of which a mean squared error knows nothing
+            assert not torch.equal(v, warm[k]), k
+    demos = subsample(state.demos, 7, rng)
+    torch.testing.assert_close(*(
+        gmps.outer_loss(state.learner.policy, meta, [], d) for d in (
+            demos, state.learner.policy.rested(meta.params, demos))))

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types checkpoint columns optim frames",
+    "types checkpoint columns optim frames gmps_config",
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",
