@@ -91,8 +91,7 @@ class Config:
 # the earlier ones.
 _ANT = Config(iterations=5, episodes=40, outer_steps=150, lr=8e-4,
               warmup=1000, step_size=0.2, lam=0.9, inner_samples=2000,
-              demo_episodes=1,
-              hidden=(64, 64), std=0.7, expert="ant-ppo")
+              demo_episodes=1, hidden=(64, 64), std=0.7, expert="ant-ppo")
 # Push: with std 1 the exploring hand loses the block, and what it then sees
 # says nothing about the goal; 0.4 made all the difference. The warmup is
 # worth three rounds.
