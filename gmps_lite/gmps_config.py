@@ -21,9 +21,8 @@ class Config:
     outer_steps: int = 500
     """Adam steps on one collection of episodes [code: 500]."""
     warmup: int = 0
-    """Adam steps of imitation without adaptation before the first episode
-    [ours: they cost no environment step, and an ant that walks shows more of
-    its task than one that trembles; see chapter 8]."""
+    """Adam steps of imitation before the first episode [ours: an ant that
+    walks shows more of its task than one that trembles; see chapter 8]."""
     warmup_lr: float = 1.0
     """Adam's first rate of the warmup, over lr, to which it falls [ours]."""
     rest: bool = False
@@ -92,9 +91,8 @@ class Config:
 _ANT = Config(iterations=5, episodes=40, outer_steps=150, lr=8e-4,
               warmup=1000, step_size=0.2, lam=0.9, inner_samples=2000,
               demo_episodes=1, hidden=(64, 64), std=0.7, expert="ant-ppo")
-# Push: with std 1 the exploring hand loses the block, and what it then sees
-# says nothing about the goal; 0.4 made all the difference. The warmup is
-# worth three rounds.
+# Push: with std 1 the exploring hand loses the block and learns nothing of the
+# goal; 0.4 made all the difference. The warmup is worth three rounds.
 _PUSH = Config(iterations=6, episodes=40, inner_steps=3, outer_steps=100,
                warmup=1000, lr=2e-3, step_size=0.1, inner_samples=500,
                bc_samples=200, hidden=(32, 32), std=0.4, expert="push-ppo")
@@ -122,10 +120,9 @@ PRESETS = {
         bc_samples=500, std=0.4, gamma=1.0, lam=0.97,
         hidden=(100, 100), demos="ant-sparse", expert="ant-long-ppo",
         **_SHOWN),
-    # From pixels: smaller batches, since each of their samples is a picture.
-    # Door: few samples hide what an angle changes, and with 60,000 a step the
-    # eyes must rest. Without the anchor, theta leaves its episodes behind and
-    # the second round undoes the first.
+    # From pixels: small batches, since each sample is a picture. Door: they
+    # hide what an angle changes; the eyes rest and all samples count. Without
+    # the anchor, theta leaves its episodes, and round two undoes round one.
     "push-pixels": replace(
         _PUSH, iterations=3, episodes=20, outer_steps=60, warmup=600,
         lr=1e-3, step_size=0.05, inner_samples=300, bc_samples=100,

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from .checkpoint import read_json, versions, write
@@ -132,12 +133,14 @@ def commit() -> str:
 
 
 def hardware() -> str:
-    """The processor's model and how many cores there are."""
+    """The processor's model, how many cores there are, and a GPU in use."""
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.exists() else ""
     found = re.search(r"model name\s*: (.*)", text)
     cpu = found[1] if found else platform.processor() or platform.machine()
-    return f"{cpu}, {os.cpu_count()} cores"
+    gpu = (f", {torch.cuda.get_device_name()}"
+           if torch.get_default_device().type == "cuda" else "")
+    return f"{cpu}, {os.cpu_count()} cores{gpu}"
 
 
 def read_rows(path) -> list[dict[str, float]]:

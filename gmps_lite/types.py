@@ -33,8 +33,8 @@ LEAST = {"iterations": 1, "episodes": 1, "outer_steps": 1, "inner_steps": 0,
          "inner_samples": 1, "bc_samples": 1, "demo_episodes": 1,
          "dagger_episodes": 1, "z_dim": 1, "cg_steps": 1, "epochs": 1,
          "minibatch": 1, "trial": 1, "memory": 1, "latent": 1,
-         "task_batch": 1, "batch": 1, "context": 1,
-         "capacity": 1, "updates": 1, "warmup": 0}
+         "task_batch": 1, "batch": 1, "context": 1, "capacity": 1,
+         "updates": 1, "warmup": 0}
 POSITIVE = ("lr", "warmup_lr", "std", "clip", "max_kl", "max_ratio",
             "reward_scale", "reward_std")
 SHARES = ("gamma", "lam", "lr_end", "tau", "relabel", "fisher_share",
