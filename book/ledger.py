@@ -51,7 +51,8 @@ def grid(head: list[str], body: list[list[str]]) -> list[str]:
 def facts(columns: dict, record: dict) -> list[str]:
     """How a result was made."""
     n = len(record["seeds"])
-    lines = [f"- {record['method']} on {record['env']}, {n} seeds, "
+    lines = [f"- {record['method']} on {record['env']}, "
+             f"{n} seed{'s' * (n > 1)}, "
              f"{record['minutes'] / n:.1f} minutes each"]
     if "total_steps" in columns:
         every = ledger(columns)[:, -1].mean()
