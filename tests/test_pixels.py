@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from gmps_lite import cli, frames, gmps
-from gmps_lite.dataset import load, read, recording, save
+from gmps_lite.dataset import load, read, recording, save, source
 from gmps_lite.demos import subsample
 from gmps_lite.envs import make
 from gmps_lite.envs.render import painter
@@ -395,6 +395,17 @@ def test_memory_is_checked_before_the_first_picture(monkeypatch):
     with pytest.raises(ValueError, match="100000 episodes of 20 tasks do not"):
         rollout(env, env.splits["train"].tasks, None, None, episodes=100_000,
                 rng=None)
+
+
+def test_eyes_that_rest_take_the_memory_of_the_warmup_alone(monkeypatch):
+    """The door's preset fits into Colab's 12 GB; awake it would not."""
+    env, asked = make("door-pixels"), []
+    monkeypatch.setattr(source, "check_memory",
+                        lambda what, size: asked.append(size))
+    for rest in (True, False):
+        cfg = config("gmps", "door-pixels", rest=rest)
+        source.check_pixels(cfg, env, few(env, 20))
+    assert asked[0] < 4e9 and asked[1] > 12e9
 
 
 def test_an_unknown_device_is_named():

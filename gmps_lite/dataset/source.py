@@ -43,7 +43,7 @@ def check_pixels(cfg, env: Env, tasks: Tasks) -> None:
                          "(--no-dagger)")
     k = cfg.inner_steps
     steps = cfg.demo_episodes + k * cfg.episodes + cfg.dagger_episodes
-    sampled = k * cfg.inner_samples + cfg.bc_samples
+    sampled = cfg.bc_samples + (0 if cfg.rest else k * cfg.inner_samples)
     check_memory(
         f"{env.name}: pictures of {tasks.n} tasks ({cfg.demo_episodes} "
         f"demonstrations, {k} x {cfg.episodes} + {cfg.dagger_episodes} "
