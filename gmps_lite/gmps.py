@@ -43,9 +43,8 @@ class State(NamedTuple):
 
 
 def init(cfg: Config, env: Env, rng: np.random.Generator) -> State:
-    """Fresh parameters and the experts' demonstrations (lines 1 and 2).
-    Raises ValueError for eyes that should rest where there are none.
-    """
+    """Fresh parameters and the experts' demonstrations (lines 1 and 2);
+    ValueError for eyes that should rest where there are none."""
     if cfg.rest and not env.pixels:
         raise ValueError(f"rest is True, but {env.name} is seen as numbers, "
                          "not by eyes that could rest; leave it False")
