@@ -21,7 +21,8 @@ from .results import label, results
 from .train import Run, restore
 
 CHAPTERS = ["Watch", "Tasks", "Policy", "Inner step", "MAML", "Imitation",
-            "GMPS", "Experts", "Ant", "Push", "Beyond", "Demos", "Your hand"]
+            "GMPS", "Experts", "Ant", "Push", "Beyond", "Demos", "Your hand",
+            "Pixels"]
 _began = time.perf_counter()
 
 

@@ -1,0 +1,118 @@
+"""Chapter 13: from pixels."""
+
+import math
+
+import numpy as np
+import torch
+from torch import as_tensor, tensor
+
+from . import close, exercise
+
+
+def gigabytes(tasks, episodes, steps, height=48, width=64):
+    numbers = tasks * episodes * steps * height * width * 3
+    return numbers / 1e9, 4 * numbers / 1e9
+
+
+def soft_argmax(maps, heat=1.0):
+    h, w = maps.shape[-2:]
+    p = torch.softmax(maps.flatten(-2) / heat, -1).view(maps.shape)
+    x = (p.sum(-2) * torch.linspace(-1, 1, w)).sum(-1)
+    y = (p.sum(-1) * torch.linspace(-1, 1, h)).sum(-1)
+    return torch.stack([x, y], -1)
+
+
+def receptive(layers):
+    field, stride = 1, 1
+    for size, step in layers:
+        field, stride = field + (size - 1) * stride, stride * step
+    return field, stride
+
+
+def project(points, position, axes, fovy, height, width):
+    c = (points - position) @ axes
+    half = math.tan(math.radians(fovy) / 2)
+    deep = -c[..., 2] * half
+    return torch.stack([c[..., 0] / deep * height / width,
+                        -c[..., 1] / deep], -1)
+
+
+@exercise("E13.1", gigabytes)
+def room(answer):
+    got = answer(20, 60, 50)
+    yield len(got) == 2, "Return two numbers: as bytes, as floats."
+    yield close(tensor(got[1] / got[0]), tensor(4.0)), (
+        "A float32 takes four bytes, a uint8 one.")
+    yield close(tensor(answer(1, 1, 1)[0] * 1e9), tensor(9216.0)), (
+        "A picture of 48 x 64 pixels has three colors.")
+    yield close(tensor(got[0]), tensor(0.552960)), (
+        "Each step of each episode of each task is a picture.")
+    yield close(tensor(answer(1, 1, 1, 10, 20)[0] * 1e9), tensor(600.0)), (
+        "What are height and width for?")
+
+
+@exercise("E13.2", soft_argmax)
+def where(answer):
+    rng = np.random.default_rng(0)
+    flat = as_tensor(answer(torch.zeros(2, 3, 6, 8)))
+    yield flat.shape == (2, 3, 2), "Return [B, C, 2]: an x and a y."
+    yield close(flat, torch.zeros(2, 3, 2), 1e-5), (
+        "A map that is the same everywhere points at the middle.")
+    hot = torch.zeros(1, 1, 6, 8)
+    hot[0, 0, 0, 7] = 100.0
+    yield close(as_tensor(answer(hot))[0, 0], tensor([1.0, -1.0]), 1e-4), (
+        "Top right is (1, -1): x first, y downward.")
+    hot = torch.zeros(1, 1, 6, 8)
+    hot[0, 0, 5, 1] = 100.0
+    yield close(as_tensor(answer(hot))[0, 0], tensor([-5 / 7, 1.0]), 1e-4), (
+        "Columns are evenly spread from -1 to 1: the second of eight is -5/7.")
+    maps = as_tensor(rng.normal(size=(2, 4, 5, 7))).float()
+    yield close(as_tensor(answer(maps, 0.3)), soft_argmax(maps, 0.3), 1e-5), (
+        "Divide by the temperature before the softmax.")
+    yield close(as_tensor(answer(maps)), soft_argmax(maps), 1e-5), (
+        "One softmax over all pixels of a channel.")
+    yield close(as_tensor(answer(maps + 7.0)), soft_argmax(maps), 1e-4), (
+        "A constant added to a map must change nothing.")
+
+
+@exercise("E13.3", receptive)
+def field(answer):
+    yield tuple(answer([(5, 1)])) == (5, 1), "One layer sees its own size."
+    yield tuple(answer([(5, 3)])) == (5, 3), (
+        "What a layer's stride adds, it adds to the layers after it.")
+    yield tuple(answer([(3, 1), (3, 1)])) == (5, 1), (
+        "Two of size 3 see 5: the windows overlap.")
+    yield tuple(answer([(5, 3), (3, 3)])) == (11, 9), (
+        "The second layer's neighbors are three pixels apart.")
+    yield tuple(answer([(5, 3), (3, 3), (3, 1)])) == (29, 9), (
+        "For the three convolutions of the chapter it is off.")
+    yield tuple(answer([])) == (1, 1), "With no layer a cell is a pixel."
+    yield tuple(answer([(2, 2), (7, 1), (4, 5), (3, 2)])) == receptive(
+        [(2, 2), (7, 1), (4, 5), (3, 2)]), "With other layers it is off."
+
+
+@exercise("E13.4", project)
+def lens(answer):
+    eye, zero = torch.eye(3), torch.zeros(3)
+    got = as_tensor(answer(tensor([[0.0, 0.0, -1.0]]), zero, eye, 90.0, 48,
+                           64))
+    yield got.shape == (1, 2), "Return [..., 2]: an x and a y."
+    yield close(got[0], torch.zeros(2), 1e-6), (
+        "What lies straight ahead is in the middle.")
+    top = answer(tensor([[0.0, 1.0, -1.0]]), zero, eye, 90.0, 48, 64)
+    yield close(as_tensor(top)[0], tensor([0.0, -1.0]), 1e-5), (
+        "At half of fovy above the middle is the upper edge, y = -1.")
+    edge = answer(tensor([[4 / 3, 0.0, -1.0]]), zero, eye, 90.0, 48, 64)
+    yield close(as_tensor(edge)[0], tensor([1.0, 0.0]), 1e-5), (
+        "A wide picture shows more to the sides: height over width.")
+    far = answer(tensor([[0.0, 1.0, -2.0]]), zero, eye, 90.0, 48, 64)
+    yield close(as_tensor(far)[0], tensor([0.0, -0.5]), 1e-5), (
+        "Twice as far away is half as far from the middle.")
+    rng = np.random.default_rng(0)
+    axes = as_tensor(np.linalg.qr(rng.normal(size=(3, 3)))[0]).float()
+    points = as_tensor(rng.normal(size=(4, 5, 3))).float() - 5 * axes[:, 2]
+    where = as_tensor(rng.normal(size=3)).float()
+    args = points + where, where, axes, 33.0, 48, 64
+    yield close(as_tensor(answer(*args)), project(*args), 1e-3), (
+        "Subtract the place of the camera, then ask for the parts along its "
+        "axes, the columns of `axes`. And mind degrees.")
