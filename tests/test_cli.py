@@ -189,7 +189,6 @@ CHANGES = {"ant-sparse-blind": {"inner_steps": 0, "step_size": 0.02},
                             "warmup": 1500},
            "door-blind": {"inner_steps": 0, "step_size": 0.003},
            "-pixels-blind": {"inner_steps": 0, "step_size": 0.003},
-           "-pixels-gpu": {"step_size": 0.1, "expert": "analytic"},
            "-blind": {"inner_steps": 0},
            "-demos1": {"demo_episodes": 1}, "-demos2": {"demo_episodes": 2},
            "-demos5": {"demo_episodes": 5}, "-demos10": {"demo_episodes": 10},
@@ -215,11 +214,9 @@ def test_stored_results_belong_to_the_presets(name):
     method, env = record["method"], record["env"]
     assert record["config"] == preset(name, method, env)
     # Of experts a seed is enough to imitate; whoever learns has three, or
-    # from pixels, where a seed takes half an hour, two. A GPU's row tells of
-    # speed.
+    # from pixels, where a seed takes half an hour, two.
     least = 2 if env.endswith("-pixels") else 3
-    one = method in TRAINERS or name.endswith("-gpu")
-    assert len(record["seeds"]) >= (1 if one else least)
+    assert len(record["seeds"]) >= (1 if method in TRAINERS else least)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
