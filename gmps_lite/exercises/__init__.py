@@ -75,7 +75,7 @@ def verdict(name: str, answer: Any, seed: int = 0) -> tuple[bool, str]:
                 return False, f"{name}: not yet. {sentence}"
     except NotImplementedError:
         return False, (f"{name}: nothing here yet. Fill in the stub; the "
-                       "hints below help.")
+                       "hints help.")
     except Exception as error:  # any error of the reader's own code
         return False, (f"{name}: not yet. Your answer raised "
                        f"{type(error).__name__}: {error}")
