@@ -216,7 +216,7 @@ def hand_in(student, path, wrong):
     others and one question left as it is.
     """
     nb = read(student)
-    for x in (x for x in ITEMS.values() if x.name in wrong):
+    for x in map(ITEMS.get, wrong):
         cell = next(c for c in nb.cells if c.source == x.stub)
         cell.source = x.solution if wrong[x.name] is None else (
             f"import sys\nsys.path.insert(0, {str(ROOT / 'tests/wrong')!r})\n"
@@ -234,11 +234,12 @@ def through_otter(out, folder, name):
           cwd=out.parent)  # fails unless the solutions get full marks
     archive, = folder.glob("autograder/*.zip")
     student = folder / "student" / f"{name}.ipynb"
-    mixed = hand_in(student, folder / f"mixed-{name}.ipynb",
+    (folder / "mixed").mkdir()  # otter finds a notebook by its name
+    mixed = hand_in(student, folder / "mixed" / f"{name}.ipynb",
                     {one.name: None, two.name: 1, three.name: None})
     grades = []
     for path in (student, mixed):
-        results = folder / path.stem
+        results = path.with_name("results")
         results.mkdir()
         otter("run", path, "-a", archive, "-o", results,
               "--debug", cwd=folder)  # --debug: no cell may raise
@@ -277,7 +278,7 @@ def test_answers_may_print(capsys):
 # Seeds
 
 
-@pytest.mark.parametrize("seed", [1, 7, SEED])
+@pytest.mark.parametrize("seed", [1, SEED])
 @pytest.mark.parametrize("name", sorted(EXERCISES))
 def test_checks_hold_on_other_numbers(name, seed):
     holds, sentence = verdict(name, EXERCISES[name].answer, seed)
