@@ -171,7 +171,9 @@ def scores(assigned, name, space):
     nb = read(assigned / name / "autograder" / f"{name}.ipynb")
     got = {}
     for question, spec in nb.metadata.otter.tests.items():
-        assert [c.hidden for c in spec.suites[0].cases] == [False, True]
+        cases = spec.suites[0].cases
+        assert [(c.hidden, f"seed={SEED}" in c.code) for c in cases] == [
+            (False, False), (True, True)]
         test = OKTestFile.from_metadata(spec, name)
         test.run(dict(space))
         assert test.possible == ITEMS[question].points
