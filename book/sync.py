@@ -1,7 +1,8 @@
 """The parts that every notebook shares: set-up cell, links, metadata.
 
 `python book/build.py sync` rewrites them from the address in _config.yml
-and strips outputs; the tests hold every notebook to this form.
+and strips outputs; the tests hold every notebook to this form. It also
+writes the tables for instructors, which are made of the notebooks.
 """
 
 import re
@@ -102,6 +103,9 @@ def sync(check: bool) -> int:
         print(f"{path.name}: {'differs from its synced form' * check or 'ok'}")
         if not check:
             path.write_text(text)
+    from instructors import write  # which imports this module
+
+    wrong += write(check)
     if wrong and check:
         print("repair with: python book/build.py sync")
     return 1 if wrong and check else 0

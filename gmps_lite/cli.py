@@ -1,5 +1,5 @@
 """The command `gmps`: train, sweep, evaluate, measure, demos, collect, export,
-plot, claims, bench.
+plot, claims, bench, course.
 
 examples:
   gmps train gmps --env push --seed 0
@@ -14,6 +14,7 @@ examples:
   gmps plot push-gmps push-blind --key test_error_1 --out curve.png
   gmps claims
   gmps bench
+  gmps course build out --only ch06
 `gmps train METHOD --env ENV --help` lists every number of a method.
 """
 
@@ -206,10 +207,13 @@ COMMANDS: dict[str, Callable | str] = {
     "train": train, "sweep": "sweep.sweep", "evaluate": evaluate,
     "measure": "score.measure", "collect": "results.gather", "export": export,
     "plot": plot, "claims": "claims.main", "bench": "bench.main",
+    "course build": "course.build",
     "demos collect": "dataset.commands.collect",
     "demos inspect": "dataset.commands.inspect",
     "demos import": "dataset.minari.take",
     "demos export": "dataset.minari.give"}
+# Commands of two words, and the module whose docstring lists them.
+GROUPS = {"demos": "dataset.commands", "course": "course"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -222,12 +226,12 @@ def main(argv: list[str] | None = None) -> None:
             print(__doc__.strip())
         elif args[0] == "train":
             train(args[1:])
-        elif args[0] == "demos" and args[1:2] in ([], ["-h"], ["--help"]):
-            from .dataset import commands
-            print(commands.__doc__.strip())
+        elif args[0] in GROUPS and args[1:2] in ([], ["-h"], ["--help"]):
+            module = import_module(f"gmps_lite.{GROUPS[args[0]]}")
+            print(module.__doc__.strip())
         else:
             from .types import lookup
-            words = 1 + (args[0] == "demos")
+            words = 1 + (args[0] in GROUPS)
             run = lookup("command", " ".join(args[:words]), COMMANDS)
             if isinstance(run, str):
                 module, _, name = run.rpartition(".")

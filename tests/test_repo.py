@@ -30,7 +30,7 @@ FLOORS = [
     "gmps baselines session",
     "train exercises results drive",
     "plots score sweep",
-    "book claims",
+    "book claims course",
     "quotes",
     "bench_pixels",
     "bench",
@@ -38,7 +38,7 @@ FLOORS = [
 ]
 FLOOR = {name: i for i, row in enumerate(FLOORS) for name in row.split()}
 # Folders that are one module.
-SIDEWAYS = {"envs", "experts", "dataset", "baselines", "exercises"}
+SIDEWAYS = {"envs", "experts", "dataset", "baselines", "exercises", "course"}
 
 
 def label(path: Path) -> str:
@@ -138,7 +138,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 8120, f"gmps_lite has {lines} lines, not 8,120"
+    assert lines <= 8550, f"gmps_lite has {lines} lines, not 8,550"
 
 
 @each_file

@@ -8,11 +8,17 @@ in, `check` hands back something that works, so that the notebook goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..types import lookup
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
 Checker = Callable[[Any], Iterator[tuple[bool, str]]]
 
@@ -38,9 +44,29 @@ def exercise(name: str, answer: Any) -> Callable[[Checker], Checker]:
     return register
 
 
-def verdict(name: str, answer: Any) -> tuple[bool, str]:
-    """(holds, sentence) for an answer to the exercise called `name`."""
+_seed = 0  # of the numbers that checkers draw; `verdict` sets it
+
+
+def seeded(stream: int) -> np.random.Generator:
+    """Random numbers for a checker: others for each stream and seed."""
+    import numpy as np
+    return np.random.default_rng([_seed, stream] if _seed else stream)
+
+
+def torch_seeded(stream: int) -> torch.Generator:
+    """The same as a generator of torch."""
+    import torch
+    return torch.Generator().manual_seed(stream + 1009 * _seed)
+
+
+def verdict(name: str, answer: Any, seed: int = 0) -> tuple[bool, str]:
+    """(holds, sentence) for an answer to the exercise called `name`.
+
+    seed: of the numbers that it is tried on; 0 are those of the book.
+    """
+    global _seed
     item = lookup("exercise", name, EXERCISES)
+    before, _seed = _seed, seed
     try:
         if answer is None or answer is ...:
             raise NotImplementedError
@@ -49,11 +75,25 @@ def verdict(name: str, answer: Any) -> tuple[bool, str]:
                 return False, f"{name}: not yet. {sentence}"
     except NotImplementedError:
         return False, (f"{name}: nothing here yet. Fill in the stub; the "
-                       "hints below help.")
+                       "hints help.")
     except Exception as error:  # any error of the reader's own code
         return False, (f"{name}: not yet. Your answer raised "
                        f"{type(error).__name__}: {error}")
+    finally:
+        _seed = before
     return True, f"{name}: correct."
+
+
+def graded(name: str, answer: Any, seed: int = 0) -> str:
+    """The sentence of `verdict`, for an assignment: what `check` hands back
+    does not count as an answer, and what an answer prints is not shown.
+    """
+    if str(getattr(answer, "__module__", "")).startswith("gmps_lite"):
+        return (f"{name}: not yet. This is a function of the package, which "
+                "`check` hands back for a wrong answer: hand in your own, "
+                "without `check`.")
+    with redirect_stdout(StringIO()):
+        return verdict(name, answer, seed)[1]
 
 
 def check(name: str, answer: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import torch
 
-from . import close, exercise
+from . import close, exercise, torch_seeded
 
 
 @exercise("E0.1", lambda error, tolerance: (
@@ -19,7 +19,7 @@ def success_rate(f):
         "left it again is no success, one that ends within tolerance is.")
     yield close(f(error, 0.15), [0.5, 0.5]), (
         "With another tolerance the shares must change.")
-    x = torch.rand(5, 7, 3, generator=torch.Generator().manual_seed(0))
+    x = torch.rand(5, 7, 3, generator=torch_seeded(0))
     want = (x[:, :, 2] < 0.5).double().mean(1)
     yield close(f(x, 0.5), want), (
         "Five tasks with seven random episodes each are wrong: average over "
@@ -48,7 +48,7 @@ def score(f):
         "the sign and do not clip.")
     yield close(f(-worse, -blind, -expert), [-0.4, 1.6]), (
         "It must also work where less is better, as for a distance.")
-    gen = torch.Generator().manual_seed(0)
+    gen = torch_seeded(0)
     x, b, e = (torch.rand(s, generator=gen) for s in ((6, 4), 6, 6))
     want = (x.mean(0) - b.mean()) / (e.mean() - b.mean())
     yield close(f(x, b, e), want), "Six random tasks are wrong."
@@ -87,7 +87,7 @@ def ridge(x, y, lam):
 
 @exercise("E0.4", ridge)
 def leave_one_out(f):
-    gen = torch.Generator().manual_seed(0)
+    gen = torch_seeded(0)
     x, w = (torch.randn(s, generator=gen).double() for s in ((9, 3), (3, 2)))
     y = x @ w + 5.0
     out = f(x, y, 1e-9)

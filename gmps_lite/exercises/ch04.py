@@ -4,7 +4,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from ..trpo import conjugate_gradient
-from . import close, exercise
+from . import close, exercise, torch_seeded
 
 
 @exercise("E4.1", lambda n, e, t, k=1: (k + 1) * n * e * t)
@@ -40,7 +40,7 @@ def gaussian_kl(f):
         "distributions is the average taken over?")
     yield close(f(x, x - 1, x + 0.1, x), f(x, x - 1, x - 0.1, x)), (
         "The direction in which the mean moves does not matter.")
-    gen = torch.Generator().manual_seed(0)
+    gen = torch_seeded(0)
     args = [0.5 * torch.randn(5, 7, 3, generator=gen) for _ in range(4)]
     yield close(f(*args), kl_reference(*args), 1e-4), (
         "Random Gaussians differ from torch.distributions: look at the scale "
@@ -64,7 +64,7 @@ class Counted:
 @exercise("E4.3", lambda product, b, tol=1e-6: conjugate_gradient(
     product, b, len(b), 1e-300 + float(tol * b.norm()) ** 2))
 def solve(f):
-    gen = torch.Generator().manual_seed(0)
+    gen = torch_seeded(0)
     root = torch.randn(20, 20, generator=gen, dtype=torch.float64)
     matrix = root @ root.T / 20 + 0.1 * torch.eye(20)
     b = torch.randn(20, generator=gen, dtype=torch.float64)

@@ -8,14 +8,14 @@ from ..demos import bc_loss
 from ..inner import adapt_steps, init_steps, inner_update
 from ..policies import GaussianMLP
 from ..types import Batch, Demos, Meta
-from . import close, exercise
+from . import close, exercise, seeded
 
 POLICY = GaussianMLP(2, 2, hidden=(4,), z_dim=2, std=0.5)
 
 
 def problem():
     """A tiny learner, two batches whose policy has moved, and labels."""
-    rng = np.random.default_rng(3)
+    rng = seeded(3)
     params = {k: x.double() for k, x in POLICY.init(rng).items()}
     obs, act = as_tensor(rng.normal(size=(2, 2, 7, 2)))
     adv, old = as_tensor(rng.normal(size=(2, 2, 7)))
@@ -84,7 +84,7 @@ def share(answer):
     new = tensor([[0.0, 0.0, -60.0, -60.0], [0.0, -60, -60, -60]])
     yield close(answer(new, 0 * new), tensor([0.5, 0.25])), (
         "If half of the samples have all the weight, the share is 0.5.")
-    new, old = as_tensor(np.random.default_rng(0).normal(size=(2, 3, 30)))
+    new, old = as_tensor(seeded(0).normal(size=(2, 3, 30)))
     want = effective(new, old)
     yield close(answer(new, old), want), (
         "On random numbers it is not (sum of w)^2 / (B * sum of w^2), with "
@@ -97,12 +97,12 @@ def share(answer):
 
 @exercise("E6.3", interval)
 def score(answer):
-    rng = np.random.default_rng(0)
+    rng = seeded(0)
     blind, gap = rng.normal(5, 3, 20), rng.uniform(1, 9, 20)
 
     def ask(x):
         return np.array(answer(x, blind, blind + gap,
-                               np.random.default_rng(1), draws=4000))
+                               seeded(1), draws=4000))
     out = ask(blind + 0.4 * gap)
     yield out.shape == (3,), "Return three numbers: low, score, high."
     yield close(out, np.full(3, 0.4)), (

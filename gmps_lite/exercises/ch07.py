@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Normal
 
 from ..types import Tasks
-from . import close, exercise
+from . import close, exercise, seeded, torch_seeded
 
 
 def _logp_of(act, mean, std):
@@ -38,7 +38,7 @@ def squashed(answer):
     out = answer(edge, torch.zeros(2, 2), torch.ones(2, 2))
     yield bool(torch.isfinite(out).all()), (
         "An action of exactly 1 or -1 gives a number that is not finite.")
-    g = torch.Generator().manual_seed(0)
+    g = torch_seeded(0)
     act, mean = torch.rand(2, 4, 5, 2, generator=g) * 1.8 - 0.9
     std = torch.rand(4, 5, 2, generator=g) + 0.2
     yield close(answer(act, mean, std), _logp_of(act, mean, std), 1e-4), (
@@ -55,7 +55,7 @@ def _future(reached, k, rng):
 def future(answer):
     t, k = 8, 1000
     reached = torch.stack([torch.arange(t).float(), torch.ones(t)], -1)
-    out = answer(reached, k, np.random.default_rng(0))
+    out = answer(reached, k, seeded(0))
     yield out.shape == (t, k, 2), (
         f"The shape must be [T, k, G] = [{t}, {k}, 2], not "
         f"{list(out.shape)}.")
@@ -85,7 +85,7 @@ def _shape(rew, potential, done, gamma):
 
 @exercise("E7.3", _shape)
 def shaping(answer):
-    rng = np.random.default_rng(0)
+    rng = seeded(0)
     rew, phi = rng.normal(size=6), rng.normal(size=7)
     on, end = np.zeros(6), np.eye(6)[5]
     out = answer(rew, phi, on, 0.9)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import close, exercise
+from . import close, exercise, seeded, torch_seeded
 
 
 def parting(xy: Tensor, a: Tensor, b: Tensor) -> int:
@@ -63,7 +63,7 @@ def knowing(answer):
     yield close(answer(two), 8 - 4), (
         "Two specialists and an all-rounder, three goals: told the goal you "
         "earn 10, 10 and 4, else the all-rounder's 4.")
-    ret = np.random.default_rng(0).normal(size=(7, 4)) + 5.0
+    ret = seeded(0).normal(size=(7, 4)) + 5.0
     want = np.mean([max(ret[:, n]) for n in range(4)]) - max(
         np.mean(ret[d]) for d in range(7))
     yield close(answer(ret), want), (
@@ -107,7 +107,7 @@ def jump(answer):
     yield close(out, [0.0, 0, 4, 0]), (
         "A teacher that changes all its actions by 2 between goals 2 and 3 "
         "has one jump, of 4.")
-    gen = torch.Generator().manual_seed(0)
+    gen = torch_seeded(0)
     act = torch.randn(6, 4, 3, generator=gen)
     want = [float(((act[i + 1] - act[i]) ** 2).mean()) for i in range(5)]
     yield close(answer(act), want), (
@@ -117,7 +117,7 @@ def jump(answer):
 
 @exercise("E8.5", reliability)
 def signal(answer):
-    gen = torch.Generator().manual_seed(0)
+    gen = torch_seeded(0)
     task = torch.randn(6, 1, 9, generator=gen)
     out = torch.as_tensor(answer(task.expand(6, 4, 9)))
     yield out.shape == (), "Return one number."

@@ -7,7 +7,7 @@ from torch import as_tensor
 from ..inner import init_steps, inner_update
 from ..policies import GaussianMLP
 from ..types import Batch, Meta
-from . import close, exercise
+from . import close, exercise, seeded
 
 
 def beyond(goal, low, high):
@@ -68,11 +68,11 @@ def degrees(answer):
 
 @exercise("E10.2", difference)
 def interval(answer):
-    rng = np.random.default_rng(0)
+    rng = seeded(0)
 
     def ask(a, b, seed=1):
         return np.array([float(x) for x in answer(
-            a, b, np.random.default_rng(seed), draws=4000)])
+            a, b, seeded(seed), draws=4000)])
     flat = ask(np.full((4, 6), 5.0), np.full((3, 6), 2.0))
     yield flat.shape == (3,), "Return three numbers: low, middle, high."
     yield close(flat, np.full(3, 3.0)), (
@@ -120,14 +120,14 @@ def in_time(answer):
     noisy[0, 1], noisy[0, 2] = 8 + 9 * wave, 9 + 0.1 * wave
     yield np.asarray(answer(noisy)).tolist() == [2], (
         "The standard error is that of the best step, not of the others.")
-    returns = np.random.default_rng(0).normal(size=(50, 6, 9))
+    returns = seeded(0).normal(size=(50, 6, 9))
     yield np.asarray(answer(returns)).tolist() == stop(returns).tolist(), (
         "On random returns some tasks stop at another step.")
 
 
 @exercise("E10.4", search)
 def lengths(answer):
-    rng = np.random.default_rng(3)
+    rng = seeded(3)
     policy = GaussianMLP(2, 2, hidden=(4,), z_dim=2, std=0.5)
     params = {k: x.double() for k, x in policy.init(rng).items()}
     meta = Meta(params, init_steps(params, 0.3))

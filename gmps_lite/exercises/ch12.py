@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import as_tensor, tensor
 
-from . import exercise
+from . import exercise, seeded
 
 
 def steps_late(seconds, dt, speed=1.0):
@@ -63,7 +63,7 @@ def reaction(answer):
 
 @exercise("E12.2", delay)
 def lateness(answer):
-    rng = np.random.default_rng(0)
+    rng = seeded(0)
     want = as_tensor(rng.normal(size=(40, 2)).cumsum(0)).float()
 
     def late(d, noise=0.0):
@@ -111,7 +111,7 @@ def waiting(answer):
         "What is `still` for?")
     yield not as_tensor(answer(tensor([[0.04, 0.04]]), tensor([1])))[0], (
         "Each component is compared by itself, not their sum or norm.")
-    rng = np.random.default_rng(0)
+    rng = seeded(0)
     act = as_tensor(rng.normal(size=(60, 3)) * (rng.random((60, 3)) < 0.2))
     length = tensor([7, 1, 20, 12, 20])
     yield torch.equal(as_tensor(answer(act, length)), moving(act, length)), (

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import as_tensor, tensor
 
-from . import close, exercise
+from . import close, exercise, seeded
 
 
 def gigabytes(tasks, episodes, steps, height=48, width=64):
@@ -52,8 +52,7 @@ def room(answer):
 
 @exercise("E13.2", pull)
 def what_moves(answer):
-    maps = as_tensor(np.random.default_rng(0).normal(size=(2, 4, 5, 7))
-                     ).float()
+    maps = as_tensor(seeded(0).normal(size=(2, 4, 5, 7))).float()
     got, want = as_tensor(answer(maps)), pull(maps)
     yield got.shape == maps.shape, (
         "Return a number for each response, [B, C, H, W].")
@@ -104,7 +103,7 @@ def lens(answer):
     far = answer(tensor([[0.0, 1.0, -2.0]]), zero, eye, 90.0, 48, 64)
     yield close(as_tensor(far)[0], tensor([0.0, -0.5]), 1e-5), (
         "Twice as far away is half as far from the middle.")
-    rng = np.random.default_rng(0)
+    rng = seeded(0)
     axes = as_tensor(np.linalg.qr(rng.normal(size=(3, 3)))[0]).float()
     points = as_tensor(rng.normal(size=(4, 5, 3))).float() - 5 * axes[:, 2]
     where = as_tensor(rng.normal(size=3)).float()

@@ -1,0 +1,462 @@
+"""Coursework: the three editions, graded as a class would be graded.
+
+Two chapters go through the commands `otter assign` and `otter run`; for all
+of them the cells of otter's own notebooks run here, against otter's tests.
+"""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from gmps_lite import course
+from gmps_lite.course.editions import sentences
+from gmps_lite.exercises import EXERCISES, exercise, graded, verdict
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book"))
+from test_exercises import WRONG  # noqa: E402
+
+import instructors  # noqa: E402
+
+BOOK = ROOT / "book"
+ITEMS = {x.name: x for x in instructors.everything()}
+NAMES = sorted({f"ch{int(x[1:].split('.')[0]):02d}" for x in ITEMS})
+SEED = 2027
+FULL = ("ch05", "ch06")  # these go through otter's commands
+each_chapter = pytest.mark.parametrize("name", NAMES)
+
+
+def of(name):
+    """The exercises of a chapter."""
+    return [x for x in ITEMS.values() if x.name.startswith(
+        f"E{int(name[2:])}.")]
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """All editions of all chapters."""
+    folder = tmp_path_factory.mktemp("course") / "out"
+    course.build(folder, book=BOOK, seed=SEED, pin="v9.9")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def assigned(out, tmp_path_factory):
+    """What otter makes of every master, not yet run."""
+    from otter.assign import main
+    folder = tmp_path_factory.mktemp("assigned")
+    for name in NAMES:
+        main(str(out / "assignments" / name / f"{name}.ipynb"),
+             str(folder / name), no_run_tests=True)
+    return folder
+
+
+# The editions
+
+
+def test_same_bytes_from_same_masters(out, tmp_path):
+    """By the command, in a process with other hashes and without otter."""
+    flags = ["--book", str(BOOK), "--only", "ch06", "--seed", str(SEED),
+             "--pin", "v9.9"]
+    code = ("import sys; sys.modules['otter'] = None\n"
+            "from gmps_lite.cli import main\n"
+            f"main(['course', 'build', 'again', *{flags}])")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path,
+                          capture_output=True, text=True,
+                          env=os.environ | {"PYTHONHASHSEED": "7"})
+    assert not done.returncode, done.stderr
+    assert "1 chapter, 4 exercises, 8 points, seed 2027" in done.stderr
+    first, again = files(out), files(tmp_path / "again")
+    assert len(again) == 7 and len(first) == 4 * len(NAMES) + 3
+    for name in set(again) - {"course.json", "instructor/rubric.md"}:
+        assert again[name] == first[name], name
+
+
+@each_chapter
+def test_student_edition_has_no_solutions(out, name):
+    master = (BOOK / f"{name}.ipynb").read_text()
+    text = (out / "student" / f"{name}.ipynb").read_text()
+    cells = read(out / "student" / f"{name}.ipynb").cells
+    nbformat.validate(read(out / "student" / f"{name}.ipynb"))
+    assert "Solution</summary>" in master
+    assert "Solution</summary>" not in text
+    assert "Run in Colab" not in text, "a link to the solutions"
+    shown = "\n".join(c.source for c in cells)
+    whole = "\n".join(c.source for c in read(BOOK / f"{name}.ipynb").cells)
+    for x in of(name):
+        assert f'check("{x.name}"' in shown and x.stub in shown
+        assert all(hint in shown for hint in x.hints)
+        for line in filter(None, map(str.strip, x.solution.splitlines())):
+            # Gone, but where the chapter has the same line elsewhere.
+            assert shown.count(line) < whole.count(line), line
+    assert shown.count("<details>") == whole.count("<details>") - len(of(name))
+    assert "gmps-lite@v9.9" in cells[2].source + cells[1].source
+
+
+@each_chapter
+def test_instructor_edition_has_rubrics_beside_exercises(out, name):
+    cells = read(out / "instructor" / f"{name}.ipynb").cells
+    master = read(BOOK / f"{name}.ipynb").cells
+    texts = [c.source for c in cells if "rubric" not in c.id]
+    assert texts[3:] == [c.source for c in master][3:]
+    for x in of(name):
+        at = next(i for i, c in enumerate(cells)
+                  if c.cell_type == "code" and f'check("{x.name}"' in c.source)
+        for said in (x.name, x.level, f"{x.minutes} minutes",
+                     f"{x.points} point", x.digest):
+            assert said in cells[at - 1].source
+        assert len(sentences(x.name)) >= 2
+        assert all(s in cells[at - 1].source for s in sentences(x.name))
+
+
+def test_points_by_difficulty(out):
+    rubric = (out / "instructor" / "rubric.md").read_text()
+    for x in ITEMS.values():
+        points = {"warm-up": 1, "core": 2, "stretch": 3}[x.level]
+        assert x.points == points
+        assert f"| {x.name} | {x.title} | {x.level} | {x.minutes} | " \
+            f"{points} | `{x.digest}` |" in rubric
+
+
+@each_chapter
+def test_assignment_is_small_pinned_and_hides_its_numbers(
+        out, assigned, name):
+    folder = out / "assignments" / name
+    assert (folder / "requirements.txt").read_text() == (
+        "gmps-lite @ git+https://github.com/gmps-lite/gmps-lite@v9.9\n")
+    assert (folder / f"{name}.ipynb").stat().st_size < 60_000
+    student = assigned / name / "student"
+    assert [p.name for p in student.iterdir()] == [f"{name}.ipynb"]
+    text = (student / f"{name}.ipynb").read_text()
+    assert str(SEED) not in text and "SOLUTION" not in text
+    shown = "\n".join(c.source for c in read(student / f"{name}.ipynb").cells)
+    for x in of(name):
+        assert x.text in shown and all(hint in shown for hint in x.hints)
+        assert x.stub in shown and x.solution not in shown
+
+
+# Grading
+
+
+def run(path):
+    """The names that a notebook's cells define, all but otter's own."""
+    space: dict = {"__name__": "__main__"}
+    for cell in read(path).cells:
+        if cell.cell_type == "code" and "grader" not in cell.source:
+            exec(cell.source, space)
+    return space
+
+
+def scores(assigned, name, space):
+    """Points of each question by otter's tests, the hidden ones too."""
+    from otter.test_files.ok_test import OKTestFile
+    nb = read(assigned / name / "autograder" / f"{name}.ipynb")
+    got = {}
+    for question, spec in nb.metadata.otter.tests.items():
+        cases = spec.suites[0].cases
+        assert [(c.hidden, f"seed={SEED}" in c.code) for c in cases] == [
+            (False, False), (True, True)]
+        test = OKTestFile.from_metadata(spec, name)
+        test.run(dict(space))
+        assert test.possible == ITEMS[question].points
+        got[question] = test.score
+    return got
+
+
+@each_chapter
+def test_solutions_score_full_and_stubs_nothing(assigned, name):
+    solved = run(assigned / name / "autograder" / f"{name}.ipynb")
+    full = {x.name: x.points for x in of(name)}
+    assert scores(assigned, name, solved) == full
+    stubs = run(assigned / name / "student" / f"{name}.ipynb")
+    assert scores(assigned, name, stubs) == dict.fromkeys(full, 0)
+
+
+@each_chapter
+def test_each_wrong_answer_costs_its_question_alone(assigned, name):
+    """All first wrong answers at once, then all second ones, and so on; the
+    questions that have run out of wrong answers are solved.
+    """
+    solved = run(assigned / name / "autograder" / f"{name}.ipynb")
+    for i in range(max(len(WRONG[x.name]) for x in of(name))):
+        space, want = dict(solved), {}
+        for x in of(name):
+            wrong = WRONG[x.name][i:i + 1]
+            if wrong:
+                space[x.variable] = wrong[0]
+            want[x.name] = 0 if wrong else x.points
+        assert scores(assigned, name, space) == want, i
+
+
+def otter(*command, cwd):
+    done = subprocess.run(
+        [Path(sys.executable).with_name("otter"), *map(str, command)],
+        cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert not done.returncode, done.stdout + done.stderr
+
+
+def hand_in(student, path, wrong):
+    """A student's notebook with wrong answers to some, solutions to the
+    others and one question left as it is.
+    """
+    nb = read(student)
+    for x in map(ITEMS.get, wrong):
+        cell = next(c for c in nb.cells if c.source == x.stub)
+        cell.source = x.solution if wrong[x.name] is None else (
+            f"import sys\nsys.path.insert(0, {str(ROOT / 'tests/wrong')!r})\n"
+            f"import {student.stem} as mine\n"
+            f"{x.variable} = mine.WRONG['{x.name}'][{wrong[x.name]}]")
+    nbformat.write(nb, path)
+    return path
+
+
+def through_otter(out, folder, name):
+    """Grades of an untouched and of a mixed notebook, by the commands."""
+    one, two, three, *_ = of(name)
+    folder = folder / name
+    otter("assign", out / "assignments" / name / f"{name}.ipynb", folder,
+          cwd=out.parent)  # fails unless the solutions get full marks
+    archive, = folder.glob("autograder/*.zip")
+    student = folder / "student" / f"{name}.ipynb"
+    (folder / "mixed").mkdir()  # otter finds a notebook by its name
+    mixed = hand_in(student, folder / "mixed" / f"{name}.ipynb",
+                    {one.name: None, two.name: 1, three.name: None})
+    grades = []
+    for path in (student, mixed):
+        results = path.with_name("results")
+        results.mkdir()
+        otter("run", path, "-a", archive, "-o", results,
+              "--debug", cwd=folder)  # --debug: no cell may raise
+        found = json.loads((results / "results.json").read_text())["tests"]
+        grades.append({t["name"]: t["score"] for t in found
+                       if t["name"] in ITEMS})
+    return grades
+
+
+def test_otter_assign_and_otter_run(out, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {name: pool.submit(through_otter, out, tmp_path, name)
+                for name in FULL}
+    for name, job in jobs.items():
+        untouched, mixed = job.result()
+        one, _, three, *_ = of(name)
+        nothing = dict.fromkeys((x.name for x in of(name)), 0)
+        assert untouched == nothing
+        assert mixed == nothing | {one.name: one.points,
+                                   three.name: three.points}
+
+
+@pytest.mark.parametrize("name", sorted(EXERCISES))
+def test_what_check_hands_back_does_not_count(name):
+    assert "not yet" in graded(name, EXERCISES[name].answer)
+
+
+def test_answers_may_print(capsys):
+    def steps(n, e, t, k=1):
+        print("debugging")
+        return (k + 1) * n * e * t
+    assert graded("E4.1", steps) == "E4.1: correct."
+    assert not capsys.readouterr().out
+
+
+# Seeds
+
+
+@pytest.mark.parametrize("seed", [1, SEED])
+@pytest.mark.parametrize("name", sorted(EXERCISES))
+def test_checks_hold_on_other_numbers(name, seed):
+    holds, sentence = verdict(name, EXERCISES[name].answer, seed)
+    assert holds, sentence
+    for i, answer in enumerate(WRONG[name]):
+        assert not verdict(name, answer, seed)[0], f"wrong answer {i} passes"
+
+
+def test_an_answer_that_remembers_the_visible_numbers_fails():
+    known = {}
+
+    def key(*args):
+        return hashlib.sha256(str([x.tolist() for x in args]).encode())
+
+    def record(new, old):
+        known[key(new, old).digest()] = EXERCISES["E6.2"].answer(new, old)
+        return known[key(new, old).digest()]
+
+    assert verdict("E6.2", record)[0]
+
+    def remember(new, old):
+        return known.get(key(new, old).digest(), torch.zeros(len(new)))
+
+    assert graded("E6.2", remember) == "E6.2: correct."
+    assert "random numbers" in graded("E6.2", remember, seed=SEED)
+    assert verdict("E6.2", record)[0], "the seed stayed changed"
+
+
+def test_build_refuses_a_seed_that_suits_no_check(tmp_path, monkeypatch):
+    unlucky = EXERCISES["E0.1"]._replace(answer=WRONG["E0.1"][0])
+    monkeypatch.setitem(EXERCISES, "E0.1", unlucky)
+    with pytest.raises(ValueError, match="seed 3 .*E0.1.*choose another"):
+        course.build(tmp_path / "out", book=BOOK, only=("ch00",), seed=3)
+    assert not (tmp_path / "out").exists()
+
+
+# What it refuses
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder that `build` made."""
+    course.build(tmp_path / "out", book=BOOK, only=("ch05",))
+    return tmp_path / "out"
+
+
+def test_it_replaces_its_own_folder_alone(small):
+    course.build(small, book=BOOK, only=("ch04",))
+    assert sorted(p.name for p in (small / "student").iterdir()) == [
+        "ch04.ipynb"]
+    path = small / "student" / "ch04.ipynb"
+    path.write_text(path.read_text() + "\n")
+    kept = files(small)
+    with pytest.raises(ValueError, match="ch04.ipynb was changed or added"):
+        course.build(small, book=BOOK, only=("ch04",))
+    assert files(small) == kept
+    assert [p.name for p in small.parent.iterdir()] == ["out"]
+
+
+def test_a_build_that_dies_leaves_the_old_folder(small, monkeypatch):
+    kept, write = files(small), course.write
+
+    def full_disk(path, data):
+        if path.name == "rubric.md":
+            raise OSError("no space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(course, "write", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        course.build(small, book=BOOK, only=("ch04",))
+    assert files(small) == kept
+    assert [p.name for p in small.parent.iterdir()] == ["out"]
+
+
+def test_it_refuses_what_it_did_not_make(tmp_path):
+    (tmp_path / "mine").mkdir()
+    course.build(tmp_path / "mine", book=BOOK, only=("ch05",))  # empty: fine
+    (tmp_path / "mine" / "course.json").write_text("{}")
+    for where, match in ((ROOT / "book", "not made by gmps course build"),
+                         (tmp_path / "mine", "not made by gmps course build"),
+                         (ROOT / "README.md", "is no folder")):
+        kept = where.stat().st_mtime_ns
+        with pytest.raises(ValueError, match=match):
+            course.build(where, book=BOOK, only=("ch05",))
+        assert where.stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    ({"book": Path("/nowhere")}, "/nowhere holds no chapter.*--book"),
+    ({"only": ("ch6",)}, "unknown chapter 'ch6'; did you mean 'ch06'"),
+    ({"seed": -1}, "seed is -1, must be an int of 0 or more"),
+    ({"pin": "v1 && x"}, "pin is 'v1 && x', must be a tag"),
+])
+def test_bad_flags(tmp_path, flags, message):
+    with pytest.raises(ValueError, match=message):
+        course.build(tmp_path / "out", **{"book": BOOK} | flags)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("Solution</summary>", "Answer</summary>", "E5.1 has no solution"),
+    ("Hint ", "Remark ", "E5.1 has no hints"),
+    ('check(\\"E5.1\\"', 'check(\\"E5.9\\"', "E5.1 has no check of its own"),
+    ('source = \\"git+', 'source = \\"hg+', "no cell tagged setup"),
+    ('"cells"', '"cell', "ch05.ipynb is no notebook"),
+])
+def test_bad_notebooks(tmp_path, old, new, message):
+    text = (BOOK / "ch05.ipynb").read_text()
+    assert old in text
+    (tmp_path / "ch05.ipynb").write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        course.build(tmp_path / "out", book=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+# The page for instructors, and permanent names
+
+
+def test_page_and_list_are_up_to_date(capsys):
+    assert instructors.write(check=True) == 0, "python book/build.py sync"
+    assert not capsys.readouterr().out, "python book/build.py sync"
+
+
+def test_names_are_permanent():
+    first = instructors.listed(instructors.LIST.read_text())
+    missing = set(ITEMS) - set(first)
+    assert not missing, f"{missing}: python book/build.py sync"
+    said = (ROOT / "CHANGELOG.md").read_text().partition(
+        "### Changed exercises")[2]
+    assert said, "CHANGELOG.md has no section 'Changed exercises'"
+    assert not instructors.unsaid(list(ITEMS.values()), first, said)
+
+
+def test_a_changed_exercise_must_be_announced():
+    items = list(ITEMS.values())[:2]
+    first = {x.name: x.digest for x in items}
+    one, two = items
+    wrapped = one._replace(text=one.text.replace(" ", "\n"), hints=[],
+                           solution="pass")
+    assert not instructors.unsaid([wrapped, two], first, "")
+    other = one._replace(text=one.text.replace("end", "begin"))
+    line, = instructors.unsaid([other, two], first, f"- {one.name} (123456)")
+    assert f"- {one.name} ({other.digest})" in line
+    assert not instructors.unsaid([other, two], first,
+                                  f"- {one.name} ({other.digest}): why")
+    line, = instructors.unsaid([two], first, "")
+    assert f"{one.name} (retired)" in line
+    stub = one._replace(stub=one.stub.replace("error", "distance"))
+    assert instructors.unsaid([stub, two], first, "")
+
+
+def test_the_new_task_of_the_page(tmp_path, monkeypatch):
+    """What the page tells an instructor to write works as it says."""
+    page = instructors.PAGE.read_text()
+    text = re.search(r"````markdown\n(.*?)````", page, re.S)[1]
+    code = re.search(r"```python\n(@exercise.*?)```", page, re.S)[1]
+    monkeypatch.setattr("gmps_lite.exercises.EXERCISES", dict(EXERCISES))
+    from gmps_lite.exercises import ch00
+    exec(code, vars(ch00) | {"exercise": exercise})
+    old = ITEMS["E0.1"]
+    space: dict = {}
+    exec(old.solution, space)
+    assert "any one of its steps" in graded("E0.5", space["success_rate"])
+    assert graded("E0.5", lambda error, tolerance: (
+        error < tolerance).any(-1).float().mean(-1), 9) == "E0.5: correct."
+    nb = read(BOOK / "ch00.ipynb")
+    at = next(i for i, c in enumerate(nb.cells)
+              if c.source.startswith("## Summary"))
+    more = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(
+        'def ever_there(error, tolerance):\n    raise NotImplementedError\n'
+        '\n\never_there = check("E0.5", ever_there)')]
+    more[0].source += old.hints[0] + "\n\n<details><summary>Solution" \
+        "</summary>\n\n```python\npass\n```\n\n</details>"
+    nb.cells[at:at] = more
+    nbformat.write(nb, tmp_path / "ch00.ipynb")
+    made, = [x for x in course.exercises(nb, "ch00") if x.name == "E0.5"]
+    assert made.level == "warm-up" and made.variable == "ever_there"
+    assert "at any step" in made.text
+
