@@ -48,16 +48,26 @@ window.browse = {
         return wrong;
     },
 
-    // Code and formulas are thousands of elements in a dozen colours: of
-    // each class in each kind of place axe looks at the first three.
+    // axe takes the square of a page's elements. Code, formulas, signatures
+    // and rows are thousands of one kind: it looks at the first few of each
+    // class in each kind of place, with all that is folded open.
     thin: () => {
         const times = {};
-        for (const e of document.querySelectorAll(
-                'pre span, dt.sig span, .katex-html')) {
-            const key = e.className + e.closest(
-                '.cell_input, .cell_output, dt, details, .highlight')?.className;
+        const rest = (e, most, where) => {
+            const key = `${e.tagName} ${e.className} ${where}`;
             times[key] = (times[key] || 0) + 1;
-            if (times[key] > 3 && e.isConnected)
+            return times[key] > most && e.isConnected;
+        };
+        document.querySelectorAll('details').forEach(d => { d.open = true; });
+        document.querySelectorAll('.onlyprint').forEach(e => e.remove());
+        for (const e of document.querySelectorAll(
+                'dl.py, table.indextable li, tbody tr'))
+            if (rest(e, 8, e.closest('section > *')?.className)) e.remove();
+        for (const e of document.querySelectorAll(
+                'pre span, dt.sig span, .katex')) {
+            const place = e.closest(
+                '.cell_input, .cell_output, dt, details, td, .highlight');
+            if (rest(e, 3, place?.className))
                 e.replaceWith(document.createTextNode(e.textContent));
         }
         document.head.append(Object.assign(document.createElement('style'), {

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book"))
 import browse  # noqa: E402
+from links import broken_links  # noqa: E402
 
 GOOD = """<!doctype html><html lang="en"><head><title>A page</title>
 <meta name="viewport" content="width=device-width">
@@ -98,5 +99,5 @@ def test_links(tmp_path):
         f'<a href="{link}">' for link in (
             "b/", "b/?q=1#x%20y", "b/index.html#z", "#", "c.png",
             "https://example.org/no", "mailto:a@b.org")))
-    assert browse.broken_links(tmp_path)["a"] == [
+    assert broken_links(tmp_path)["a"] == [
         "no such place on that page: b/index.html#z", "broken link: c.png"]

@@ -75,30 +75,36 @@
     event.target.closest(".dropdown-toggle")));
   addEventListener("keydown", (event) => event.key == "Escape" && close());
 
+  // What is not needed at once waits until the browser has nothing to do,
+  // each part in a task of its own.
+  const later = window.requestIdleCallback || setTimeout;
+
   // Copy buttons. Output and prompts are not code: no button.
-  const done = document.createElement("div");
-  done.className = "visually-hidden";
-  done.setAttribute("role", "status");
-  document.body.append(done);
-  if (navigator.clipboard) {
-    const button = document.createElement("button");
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy this code");
-    all(".cell_input .highlight, [class*=highlight-]:not(.highlight-text)"
-        + ":not([class*=ipython]) > .highlight").forEach(
-      (e) => e.append(button.cloneNode(true)));
-    addEventListener("click", async ({ target }) => {
-      if (!target.matches?.("button.copy")) return;
-      const code = target.parentElement.querySelector("pre").textContent;
-      await navigator.clipboard.writeText(code);
-      target.textContent = done.textContent = "Copied";
-      setTimeout(() => {
-        target.textContent = "Copy";
-        done.textContent = "";
-      }, 2000);
-    });
-  }
+  later(() => {
+    const done = document.createElement("div");
+    done.className = "visually-hidden";
+    done.setAttribute("role", "status");
+    document.body.append(done);
+    if (navigator.clipboard) {
+      const button = document.createElement("button");
+      button.className = "copy";
+      button.textContent = "Copy";
+      button.setAttribute("aria-label", "Copy this code");
+      all(".cell_input .highlight, .highlight-python > .highlight, "
+          + ".highlight-bash > .highlight").forEach(
+        (e) => e.append(button.cloneNode(true)));
+      addEventListener("click", async ({ target }) => {
+        if (!target.matches?.("button.copy")) return;
+        const code = target.parentElement.querySelector("pre").textContent;
+        await navigator.clipboard.writeText(code);
+        target.textContent = done.textContent = "Copied";
+        setTimeout(() => {
+          target.textContent = "Copy";
+          done.textContent = "";
+        }, 2000);
+      });
+    }
+  });
 
   // What scrolls in its own box can be reached by keyboard. Told of a size
   // when an element is laid out: when it comes near, or the window changes.
@@ -109,8 +115,8 @@
         target.tabIndex = 0;
       else target.removeAttribute("tabindex");
   });
-  all("pre, .pst-scrollable-table-container, .katex-display, .scrolls, "
-      + ".output.text_html").forEach((e) => sized.observe(e));
+  later(() => all("pre, .pst-scrollable-table-container, .katex-display, "
+    + ".scrolls, .output.text_html").forEach((e) => sized.observe(e)));
 
   // Where the reader is, in the page's own contents.
   const links = new Map([...all(".page-toc a[href^='#']")].map(
@@ -126,8 +132,8 @@
         links.get(target.id).setAttribute("aria-current", "true");
       }
   }, { rootMargin: "-10% 0px -80%" });
-  links.forEach((a, id) => {
+  later(() => links.forEach((a, id) => {
     const section = document.getElementById(id);
     if (section) reading.observe(section);
-  });
+  }));
 })();
