@@ -4,6 +4,7 @@
     python book/build.py site [--strict]
     python book/build.py sync [--check]
     python book/build.py results [--check]
+    python book/build.py explore [--check]
 
 `run` writes executed copies to _build/book; the site is built from those
 with execution off, so the notebooks in git never hold outputs.
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import psutil
 
+import explore
 import ledger
 from sync import BOOK, ROOT, chapters, hide_injected, sync
 
@@ -242,6 +244,8 @@ def main() -> int:
     p.add_argument("--check", action="store_true", help="only compare")
     p = parts.add_parser("results", help="rewrite the page of results")
     p.add_argument("--check", action="store_true", help="only compare")
+    p = parts.add_parser("explore", help="rewrite the front page's numbers")
+    p.add_argument("--check", action="store_true", help="only compare")
     args = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # through a pipe too
     # Ended from outside, by a time limit say: stop as on Ctrl-C.
@@ -249,8 +253,9 @@ def main() -> int:
     if args.part == "run":
         mode = "fast" if args.fast else "full"
         return run(mode, args.jobs, args.only, args.limit)
-    if args.part == "results":
-        return ledger.write(args.check)
+    if args.part in ("results", "explore"):
+        return {"results": ledger, "explore": explore}[args.part].write(
+            args.check)
     return site(args.strict) if args.part == "site" else sync(args.check)
 
 

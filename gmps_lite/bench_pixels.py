@@ -63,7 +63,7 @@ def rendering(name: str) -> Row:
                       float(done.stdout)))
     ours, bare = np.median(pairs, axis=0)
     threads = len(env.eyes.workers)
-    ratio = ours / (bare * threads)
+    ratio = float(ours / (bare * threads))
     return Row(f"pictures / bare renderer x {threads} threads, {name}, {gl}",
                f"{ratio:.2f} ({ours:,.0f} / {bare:,.0f} a second)", ">= 0.8",
                ratio >= 0.8)

@@ -45,7 +45,7 @@ def look(i: int) -> dict:
 
 def interval(values: np.ndarray, seed: int = 0):
     """(middle, low, high) over the first axis: the interquartile mean and
-    its 95 % bootstrap interval across seeds. With fewer than 5 seeds the
+    its 95 % bootstrap interval across seeds. With fewer than 4 seeds the
     trimmed mean is the plain mean; one seed has no interval.
     """
     values = np.asarray(values, dtype=float)

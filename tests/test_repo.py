@@ -20,7 +20,7 @@ PACKAGE = ROOT / "gmps_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    "types checkpoint columns optim frames gmps_config",
+    "types checkpoint columns optim frames gmps_config slider",
     "envs policies log",
     "rollout advantages",
     "inner demos sac trpo evaluate",
@@ -138,7 +138,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 8050, f"gmps_lite has {lines} lines, not 8,050"
+    assert lines <= 8120, f"gmps_lite has {lines} lines, not 8,120"
 
 
 @each_file

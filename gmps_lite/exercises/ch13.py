@@ -14,12 +14,11 @@ def gigabytes(tasks, episodes, steps, height=48, width=64):
     return numbers / 1e9, 4 * numbers / 1e9
 
 
-def soft_argmax(maps, heat=1.0):
-    h, w = maps.shape[-2:]
-    p = torch.softmax(maps.flatten(-2) / heat, -1).view(maps.shape)
-    x = (p.sum(-2) * torch.linspace(-1, 1, w)).sum(-1)
-    y = (p.sum(-1) * torch.linspace(-1, 1, h)).sum(-1)
-    return torch.stack([x, y], -1)
+def pull(maps, heat=1.0):
+    weight = torch.softmax(maps.flatten(-2) / heat, -1).view(maps.shape)
+    columns = torch.linspace(-1, 1, maps.shape[-1])
+    point = (weight.sum(-2) * columns).sum(-1)[..., None, None]
+    return weight * (columns - point) / heat
 
 
 def receptive(layers):
@@ -51,28 +50,25 @@ def room(answer):
         "What are height and width for?")
 
 
-@exercise("E13.2", soft_argmax)
-def where(answer):
-    rng = np.random.default_rng(0)
-    flat = as_tensor(answer(torch.zeros(2, 3, 6, 8)))
-    yield flat.shape == (2, 3, 2), "Return [B, C, 2]: an x and a y."
-    yield close(flat, torch.zeros(2, 3, 2), 1e-5), (
-        "A map that is the same everywhere points at the middle.")
-    hot = torch.zeros(1, 1, 6, 8)
-    hot[0, 0, 0, 7] = 100.0
-    yield close(as_tensor(answer(hot))[0, 0], tensor([1.0, -1.0]), 1e-4), (
-        "Top right is (1, -1): x first, y downward.")
-    hot = torch.zeros(1, 1, 6, 8)
-    hot[0, 0, 5, 1] = 100.0
-    yield close(as_tensor(answer(hot))[0, 0], tensor([-5 / 7, 1.0]), 1e-4), (
-        "Columns are evenly spread from -1 to 1: the second of eight is -5/7.")
-    maps = as_tensor(rng.normal(size=(2, 4, 5, 7))).float()
-    yield close(as_tensor(answer(maps, 0.3)), soft_argmax(maps, 0.3), 1e-5), (
-        "Divide by the temperature before the softmax.")
-    yield close(as_tensor(answer(maps)), soft_argmax(maps), 1e-5), (
-        "One softmax over all pixels of a channel.")
-    yield close(as_tensor(answer(maps + 7.0)), soft_argmax(maps), 1e-4), (
-        "A constant added to a map must change nothing.")
+@exercise("E13.2", pull)
+def what_moves(answer):
+    maps = as_tensor(np.random.default_rng(0).normal(size=(2, 4, 5, 7))
+                     ).float()
+    got, want = as_tensor(answer(maps)), pull(maps)
+    yield got.shape == maps.shape, (
+        "Return a number for each response, [B, C, H, W].")
+    yield close(got.sum((-1, -2)), torch.zeros(2, 4), 1e-5), (
+        "A constant added to a whole map moves nothing, so a map's "
+        "derivatives add up to zero: measure columns from the point.")
+    yield close(as_tensor(answer(maps.flip(-1))).flip(-1), -want, 1e-5), (
+        "Mirrored maps must give the mirrored derivative, with the other "
+        "sign: x grows with the column, from -1 to 1.")
+    yield close(got, want, 1e-5), (
+        "One softmax over all cells of a channel; a cell pulls by its own "
+        "weight.")
+    yield close(as_tensor(answer(maps, 0.3)), pull(maps, 0.3), 1e-5), (
+        "The temperature enters twice: in the softmax, and by the chain "
+        "rule.")
 
 
 @exercise("E13.3", receptive)

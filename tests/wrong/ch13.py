@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from gmps_lite.exercises.ch13 import project, soft_argmax
+from gmps_lite.exercises.ch13 import project, pull
 
 
 def room_gray(tasks, episodes, steps, height=48, width=64):
@@ -22,36 +22,38 @@ def room_fixed(tasks, episodes, steps, height=48, width=64):
     return n / 1e9, 4 * n / 1e9
 
 
-def at_hard(maps, heat=1.0):
-    h, w = maps.shape[-2:]
-    i = maps.flatten(-2).argmax(-1)
-    return torch.stack([i % w / (w - 1) * 2 - 1,
-                        i.div(w, rounding_mode="floor") / (h - 1) * 2 - 1],
-                       -1).float()
+def weights(maps, heat=1.0):
+    return torch.softmax(maps.flatten(-2) / heat, -1).view(maps.shape)
 
 
-def at_swapped(maps, heat=1.0):
-    return soft_argmax(maps, heat).flip(-1)
+def pull_from_middle(maps, heat=1.0):
+    return weights(maps, heat) * torch.linspace(-1, 1, maps.shape[-1]) / heat
 
 
-def at_upward(maps, heat=1.0):
-    return soft_argmax(maps, heat) * torch.tensor([1.0, -1.0])
+def pull_rows(maps, heat=1.0):
+    return pull(maps.mT, heat).mT
 
 
-def at_cold(maps, heat=1.0):
-    return soft_argmax(maps, 1.0)
+def pull_no_chain(maps, heat=1.0):
+    return pull(maps / heat)
 
 
-def at_by_rows(maps, heat=1.0):
-    h, w = maps.shape[-2:]
+def pull_cold(maps, heat=1.0):
+    return pull(maps)
+
+
+def pull_by_rows(maps, heat=1.0):
     p = torch.softmax(maps / heat, -1)
-    q = torch.softmax(maps / heat, -2)
-    return torch.stack([(p.mean(-2) * torch.linspace(-1, 1, w)).sum(-1),
-                        (q.mean(-1) * torch.linspace(-1, 1, h)).sum(-1)], -1)
+    columns = torch.linspace(-1, 1, maps.shape[-1])
+    return p * (columns - (p * columns).sum(-1, keepdim=True)) / heat
 
 
-def at_multiplied(maps, heat=1.0):
-    return soft_argmax(maps * heat)
+def pull_away(maps, heat=1.0):
+    return -pull(maps, heat)
+
+
+def pull_summed(maps, heat=1.0):
+    return pull(maps, heat).sum((-1, -2))
 
 
 def field_sum(layers):
@@ -97,8 +99,8 @@ def lens_whole(points, position, axes, fovy, height, width):
 
 WRONG = {
     "E13.1": [room_gray, room_bits, room_fixed],
-    "E13.2": [at_hard, at_swapped, at_upward, at_cold, at_by_rows,
-              at_multiplied],
+    "E13.2": [pull_from_middle, pull_rows, pull_no_chain, pull_cold,
+              pull_by_rows, pull_away, pull_summed],
     "E13.3": [field_sum, field_product, field_late],
     "E13.4": [lens_up, lens_square, lens_flat, lens_rows, lens_whole],
 }
