@@ -192,7 +192,8 @@ def browse(site: Path, screens: Path, only: list[str] = (),
                     print(f"{name:36} {'FAIL' if found[name][1] else 'ok':4} "
                           f"{time.monotonic() - begun:6.1f} s  "
                           f"{found[name][0] / MB:5.2f} MB  "
-                          f"[{len(done)}/{len(names)}]")
+                          f"[{len(done)}/{len(names)}]", *dict.fromkeys(
+                              found[name][1]), sep="\n    ")
             return found
 
         with ThreadPoolExecutor(2) as pool:
@@ -205,13 +206,12 @@ def browse(site: Path, screens: Path, only: list[str] = (),
                 paint, blocked, slow = speed(browser, f"{base}{name}.html")
                 worst = [max(x) for x in zip(worst, (size, paint, blocked))]
                 print(f"{name:36} paint {paint:4.0f} ms  "
-                      f"blocked {blocked:4.0f} ms")
+                      f"blocked {blocked:4.0f} ms", *slow, *links[name],
+                      sep="\n    ")
                 problems += [f"{name}: {line}" for line in dict.fromkeys(
                     wrong + slow + links[name])]
     print(f"worst: {worst[0] / MB:.2f} MB, paint {worst[1]:.0f} ms, blocked "
           f"{worst[2]:.0f} ms; the site {weight / MB:.1f} MB")
-    for line in problems:
-        print(f"    {line}")
     return problems
 
 

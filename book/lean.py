@@ -44,6 +44,9 @@ CUT = re.compile(  # written by templates, not listed as a page's files
 # Around nearly every word of code and signatures, for a style of no effect
 # here: a fifth of all elements, and their time.
 SPARE = re.compile(r'<span class="(?:pre|w)">([^<]*)</span>')
+# Roles that docutils gives to references, and that their links break.
+ROLES = re.compile(
+    r' role="(?:list(?=" class="citation-list)|doc-biblioentry)"')
 # Light or dark is known before anything is drawn.
 MODE = re.compile(r'<script data-cfasync="false">.*?</script>', re.S)
 EARLY = """<script>(() => {
@@ -159,6 +162,7 @@ def finish(app, exception) -> None:
                 f'{drawn.get(icon(m[2]), "")}</span>')
 
     for path, text in pages.items():
+        text = ROLES.sub("", text)
         text = SPARE.sub(r"\1", MODE.sub(lambda _: EARLY, CUT.sub("", text)))
         path.write_text(ICON.sub(draw, text))
     for pattern in UNUSED:
