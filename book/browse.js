@@ -24,9 +24,12 @@ window.browse = {
         await frame();
         const room = root.clientWidth;
         if (Math.max(root.scrollWidth, document.body.scrollWidth) > room) {
-            const wide = [...document.body.querySelectorAll('*')].find(
-                e => e.getBoundingClientRect().right > room + 1
-                     && e.checkVisibility());
+            const inBox = e => e != document.body && (getComputedStyle(
+                e).overflowX != 'visible' || inBox(e.parentElement));
+            const wide = [...document.body.querySelectorAll('*')].filter(
+                e => (e.getBoundingClientRect().right > room + 1
+                      || e.scrollWidth > room + 1)
+                     && e.checkVisibility() && !inBox(e)).pop();
             wrong.push(`scrolls sideways: ${wide ? name(wide) : ''}`);
         }
         for (const e of document.querySelectorAll('img, video, canvas')) {
