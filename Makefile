@@ -24,7 +24,7 @@ PKG = $(VENV)/.package-$(call key,pyproject.toml)
 help:
 	@echo "make env     make $(VENV) and install the pins and the package"
 	@echo "make book    run every notebook in full and build the site"
-	@echo "make test    lint, pytest, every notebook (fast), strict site"
+	@echo "make test    lint, pytest, every notebook (fast), the site"
 	@echo "make lint    ruff alone"
 	@echo "make clean   remove _build and caches (keeps $(VENV))"
 
@@ -64,7 +64,7 @@ lint: env
 test: env
 	@mkdir -p _build; failed=0; summary=""; trap 'exit 130' INT TERM; \
 	phase() { \
-	  local title="[$$1/4] $$2" start=$$SECONDS result=ok note=""; \
+	  local title="[$$1/5] $$2" start=$$SECONDS result=ok note=""; \
 	  shift 2; echo; echo "$$title"; \
 	  "$$@" </dev/null || { result=FAILED; failed=1; }; \
 	  if [[ $$title == *pytest* ]]; then \
@@ -77,8 +77,9 @@ test: env
 	phase 1 "lint" $(BIN)/ruff check .; \
 	phase 2 "pytest" tests; \
 	if phase 3 "notebooks, fast" $(BIN)/python book/build.py run --fast; \
-	then phase 4 "site, strict" $(BIN)/python book/build.py site --strict; \
-	else summary+="[4/4] site, strict         not run"$$'\n'; fi; \
+	then phase 4 "site, strict" $(BIN)/python book/build.py site --strict && \
+	  phase 5 "site, in a browser" $(BIN)/python book/browse.py; \
+	else summary+="[4/5] [5/5] the site       not run"$$'\n'; fi; \
 	echo; printf '%s' "$$summary"; \
 	if ((failed)); then echo "make test: FAILED"; exit 1; fi; \
 	echo "make test: ok"
