@@ -19,14 +19,15 @@ REQ = $(VENV)/.requirements-$(call key,requirements.txt)
 PKG = $(VENV)/.package-$(call key,pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test lint clean
+.PHONY: help env book test release lint clean
 
 help:
 	@echo "make env     make $(VENV) and install the pins and the package"
 	@echo "make book    run every notebook in full and build the site"
-	@echo "make test    lint, pytest, every notebook (fast), the site"
+	@echo "make test    lint, pytest, notebooks (fast), site, browser, Colab"
+	@echo "make release what to download, in dist, after make book"
 	@echo "make lint    ruff alone"
-	@echo "make clean   remove _build and caches (keeps $(VENV))"
+	@echo "make clean   remove _build, dist and caches (keeps $(VENV))"
 
 env: $(PKG)
 	@:
@@ -57,6 +58,9 @@ book: env
 	@echo "[2/2] site"
 	@$(BIN)/python book/build.py site
 
+release: env
+	@$(BIN)/python book/release.py
+
 lint: env
 	@$(BIN)/ruff check .
 
@@ -64,7 +68,7 @@ lint: env
 test: env
 	@mkdir -p _build; failed=0; summary=""; trap 'exit 130' INT TERM; \
 	phase() { \
-	  local title="[$$1/5] $$2" start=$$SECONDS result=ok note=""; \
+	  local title="[$$1/6] $$2" start=$$SECONDS result=ok note=""; \
 	  shift 2; echo; echo "$$title"; \
 	  "$$@" </dev/null || { result=FAILED; failed=1; }; \
 	  if [[ $$title == *pytest* ]]; then \
@@ -79,12 +83,13 @@ test: env
 	if phase 3 "notebooks, fast" $(BIN)/python book/build.py run --fast; \
 	then phase 4 "site, strict" $(BIN)/python book/build.py site --strict && \
 	  phase 5 "site, in a browser" $(BIN)/python book/browse.py; \
-	else summary+="[4/5] [5/5] the site       not run"$$'\n'; fi; \
+	else summary+="[4/6] [5/6] the site       not run"$$'\n'; fi; \
+	phase 6 "as on Colab" $(BIN)/python book/colab.py; \
 	echo; printf '%s' "$$summary"; \
 	if ((failed)); then echo "make test: FAILED"; exit 1; fi; \
 	echo "make test: ok"
 
 clean:
-	rm -rf _build build *.egg-info .pytest_cache .ruff_cache
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -print0 \
 	  | xargs -0 rm -rf

@@ -18,7 +18,8 @@ from sync import chapters, synced  # noqa: E402
 
 BEFORE = ["Before you start", "See it first"]
 AFTER = ["Parity", "Experiment", "Break it", "Check yourself", "Exercises"]
-AFTER += ["Summary", "What we left out", "Further reading", "Next"]
+AFTER += ["Summary", "Take this with you", "What we left out"]
+AFTER += ["Further reading", "Next"]
 EXERCISE = r"### (E{}\.\d+) .+ \((warm-up|core|stretch), \d+ min\)"
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
@@ -166,6 +167,15 @@ def test_exercises(chapter):
         solution = r"<details>\s*<summary>Solution</summary>\s*```python\n"
         found = len(re.findall(solution, prose))
         assert found == 1, f"{label}: {found} folded solutions, not 1"
+
+
+def test_take_away(chapter):
+    parts = chapter.below("Take this with you")
+    cells = [c for c in chapter.code if "take-away" in tags(c)]
+    assert len(cells) == 1, f"{len(cells)} cells tagged take-away, not 1"
+    assert [part[2].strip() for part in parts] == [cells[0].source], (
+        "that cell is the only one below '## Take this with you'"
+    )
 
 
 def test_code_fits(chapter):
