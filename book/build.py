@@ -14,8 +14,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
-import re
 import shutil
 import signal
 import subprocess
@@ -23,13 +21,13 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
 import explore
 import ledger
+import runtimes
 from sync import BOOK, ROOT, chapters, hide_injected, sync
 
 STAGE = ROOT / "_build" / "book"  # the source folder of the site
@@ -112,7 +110,7 @@ def run(mode: str, jobs: int, only: list[str], limit: float | None) -> int:
     for folder in (STAGE, WORK):
         folder.mkdir(parents=True, exist_ok=True)
     limit = limit or LIMIT[mode]
-    record = read_record() | {"machine": machine()}
+    record = read_record() | {"machine": runtimes.machine()}
     total, done, failed, running = len(todo), 0, [], []
     print(f"{total} notebooks, {mode}, {jobs} at a time")
     try:
@@ -157,34 +155,6 @@ def run(mode: str, jobs: int, only: list[str], limit: float | None) -> int:
     return 1 if failed else 0
 
 
-def machine() -> dict[str, str]:
-    """What the run times were measured on."""
-    info = Path("/proc/cpuinfo")
-    text = info.read_text() if info.exists() else ""
-    found = re.search(r"model name\s*: (.*)", text)
-    cpu = found[1] if found else platform.machine()
-    memory = psutil.virtual_memory().total / 2**30
-    names = ("torch", "numpy", "mujoco", "gymnasium", "jupyter-book")
-    return {
-        "machine": f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB",
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        **{name: version(name) for name in names},
-    }
-
-
-def runtimes_page(record: dict) -> str:
-    """The page appendix/runtimes.md, from runtimes.json."""
-    rows = ["| notebook | mode | seconds | peak MB |", "|---|---|---:|---:|"]
-    for path in chapters():
-        r = record["notebooks"][path.stem]
-        rows += [f"| [{path.stem}](../{path.name}) | {r['mode']} "
-                 f"| {r['seconds']:.0f} | {r['peak_mb']} |"]  # fmt: skip
-    facts = [f"- {k}: {v}" for k, v in record["machine"].items()]
-    intro = "Measured when this site was built, one torch thread a notebook."
-    return "\n".join(["# Run times", "", intro, "", *rows, "", *facts, ""])
-
-
 def site(strict: bool) -> int:
     record = read_record()
     for path in chapters():
@@ -208,7 +178,7 @@ def site(strict: bool) -> int:
     skip = shutil.ignore_patterns("*.ipynb", "*.py", ".*", "__pycache__")
     shutil.copytree(BOOK, STAGE, ignore=skip, dirs_exist_ok=True)
     page = STAGE / "appendix" / "runtimes.md"
-    page.write_text(runtimes_page(record))
+    page.write_text(runtimes.page(record))
     # From nothing: an incremental build is silent about unchanged pages.
     for folder in ("html", ".doctrees", "jupyter_execute"):
         shutil.rmtree(ROOT / "_build" / folder, ignore_errors=True)
