@@ -162,12 +162,22 @@ def finish(app, exception) -> None:
                 f'{drawn.get(icon(m[2]), "")}</span>')
 
     for path, text in pages.items():
+        if path.match("_modules/index.html"):
+            text = nested(text)
         text = ROLES.sub("", text)
         text = SPARE.sub(r"\1", MODE.sub(lambda _: EARLY, CUT.sub("", text)))
         path.write_text(ICON.sub(draw, text))
     for pattern in UNUSED:
         for path in static.glob(pattern):
             remove(path)
+
+
+def nested(text: str) -> str:
+    """Lists in lists, which Sphinx's list of sources writes beside items,
+    inside the items that they belong to.
+    """
+    text = re.sub(r"</li>\s*<ul>", "<ul>", text)
+    return re.sub(r"</ul>\s*(?=<li>|</ul>)", "</ul></li>", text)
 
 
 def remove(path: Path) -> None:

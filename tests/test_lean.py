@@ -67,3 +67,12 @@ def test_a_page_loads_only_what_it_uses():
     assert files("ch00", "words") == ["site.js"]
     assert files("search", '<p class="math toggle">') == [
         "katex/katex.min.css", "site.js", "let toggleHint = 1", "doctools.js"]
+
+
+def test_lists_lie_inside_the_items_they_belong_to():
+    """As Sphinx lists sources: folders with files in them, the last too."""
+    text = ("<ul><li>a</li>\n<li>b</li>\n<ul><li>b.c</li>\n</ul><li>d</li>\n"
+            "<ul><li>d.e</li>\n</ul></ul>\n")
+    assert lean.nested(text).replace("\n", "") == (
+        "<ul><li>a</li><li>b<ul><li>b.c</li></ul></li><li>d<ul><li>d.e</li>"
+        "</ul></li></ul>")

@@ -23,13 +23,14 @@
     parent.append(node);
   }
 
-  // The point runs along the path, at ten steps a second times two.
+  // The point runs along the path, twice as fast as it acts.
   function run(path) {
     cancelAnimationFrame(motion);
     const begin = performance.now();
     const frame = (now) => {
+      // A frame's time can lie before the call that asked for it.
       const t = still.matches ? path.length - 1
-        : Math.min((now - begin) / 50, path.length - 1);
+        : Math.min(Math.max((now - begin) / 50, 0), path.length - 1);
       const i = Math.floor(t), j = Math.min(i + 1, path.length - 1);
       const [x, y] = [0, 1].map((k) =>
         path[i][k] + (t - i) * (path[j][k] - path[i][k]));
