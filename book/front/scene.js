@@ -50,7 +50,7 @@
     item.textContent = `${name}: ends ${-rew.at(-1).toFixed(2)} m off`;
     list.append(item);
     go.disabled = step === MOST;
-    go.textContent = step ? "Adapt once more" : "Adapt";
+    go.textContent = step ? "Adapt again" : "Adapt";
     run(path);
     return item.textContent;
   }
