@@ -19,9 +19,10 @@ def make(**changes):
 
 
 def test_each_picture_has_words_and_one_is_shown():
+    before = plt.get_fignums()
     html = make(caption="a & b").data
     images = re.findall("<img[^>]*>", html)
-    assert len(images) == 3 and not plt.get_fignums()
+    assert len(images) == 3 and plt.get_fignums() == before
     assert [" hidden" in image for image in images] == [True, False, True]
     assert 'alt="nearer"' in images[1] and 'alt="&lt;there&gt;"' in images[2]
     assert "a &amp; b" in html and "http" not in html
