@@ -32,6 +32,7 @@ from pathlib import Path
 import nbformat
 from packaging.requirements import Requirement
 
+from program import Problem, call
 from sync import ROOT, chapters
 
 HAS = ("numpy", "torch", "matplotlib", "ipykernel")
@@ -44,23 +45,6 @@ INSTALLED = """import json
 from importlib.metadata import distributions
 print(json.dumps({d.name: d.version for d in distributions()}))"""
 WHERE = "import gmps_lite; print(gmps_lite.__file__)"
-
-
-class Problem(Exception):
-    """What a reader on Colab would run into."""
-
-
-def call(*command, **more) -> str:
-    """The output of a program; Problem, with its last lines, if it fails."""
-    done = subprocess.run(
-        [str(part) for part in command], stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, **more)
-    if done.returncode:
-        lines = (done.stdout + done.stderr).rstrip().splitlines()
-        tail = "\n".join(f"    {line}" for line in lines[-25:])
-        raise Problem(f"exit status {done.returncode}: "
-                      f"{' '.join(map(str, command))[:200]}\n{tail}")
-    return done.stdout
 
 
 def lowest(project: dict) -> dict[str, str]:

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 import nbformat
 
 from build import STAGE, digest, read_record
+from program import Problem, call
 from sync import ROOT, chapters
 
 DIST = ROOT / "dist"
@@ -33,21 +33,6 @@ from importlib.metadata import files
 import gmps_lite
 print(json.dumps({str(f): hashlib.sha256(f.locate().read_bytes()).hexdigest()
                   for f in files("gmps-lite")}))"""
-
-
-class Unfit(Exception):
-    """Why there is no release now."""
-
-
-def call(*command, **more) -> str:
-    """The output of a program; Unfit, with its last lines, if it fails."""
-    done = subprocess.run(
-        [str(part) for part in command], stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, **more)
-    if done.returncode:
-        tail = (done.stdout + done.stderr).rstrip().splitlines()[-15:]
-        raise Unfit("\n    ".join([" ".join(map(str, command)), *tail]))
-    return done.stdout
 
 
 def checksum(data: bytes) -> str:
@@ -75,7 +60,7 @@ def folder(path: Path, prefix: str) -> dict[str, bytes]:
              file.read_bytes()
              for file in path.rglob("*") if file.is_file()}
     if not found:
-        raise Unfit(f"{path} is empty or missing")
+        raise Problem(f"{path} is empty or missing")
     return found
 
 
@@ -88,7 +73,7 @@ def executed(fast: bool) -> dict[str, bytes]:
         entry = record.get(path.stem, {})
         if (entry.get("source") != digest(path)
                 or entry.get("mode") not in modes):
-            raise Unfit(f"{path.name} as committed has no "
+            raise Problem(f"{path.name} as committed has no "
                         f"{' or '.join(modes)} run: first make book")
         nb = nbformat.read(STAGE / path.name, as_version=4)
         for part in (nb, *nb.cells):
@@ -110,7 +95,7 @@ def wheel(tree: Path, out: Path, when: int) -> Path:
 
 def installs(made: Path, tree: Path, work: Path) -> int:
     """How many files the wheel brings to a bare environment: all that are
-    tracked below gmps_lite/. Unfit if one is missing or differs.
+    tracked below gmps_lite/. Problem if one is missing or differs.
     """
     call(sys.executable, "-m", "venv", "--without-pip", work / "bare")
     python = work / "bare" / "bin" / "python"
@@ -122,18 +107,18 @@ def installs(made: Path, tree: Path, work: Path) -> int:
     wrong = [name for name in names
              if have.get(name) != checksum((tree / name).read_bytes())]
     if wrong or not names:
-        raise Unfit(f"{made.name} lacks {wrong[:5]}")
+        raise Problem(f"{made.name} lacks {wrong[:5]}")
     return len(names)
 
 
 def release(fast: bool) -> None:
     changed = call("git", "-C", ROOT, "status", "--porcelain", "-uno")
     if changed:
-        raise Unfit(f"commit first; these differ:\n{changed}")
+        raise Problem(f"commit first; these differ:\n{changed}")
     when = int(call("git", "-C", ROOT, "log", "-1", "--format=%ct"))
     site = ROOT / "_build" / "html"
     if not (site / "index.html").exists():
-        raise Unfit("there is no site: first make book")
+        raise Problem("there is no site: first make book")
     notebooks = executed(fast)
     with tempfile.TemporaryDirectory(prefix="gmps-release-") as name:
         work = Path(name)
@@ -168,7 +153,7 @@ def main() -> int:
                         help="take notebooks of a fast run as well")
     try:
         release(parser.parse_args().fast)
-    except Unfit as why:
+    except Problem as why:
         print(f"no release: {why}")
         return 1
     return 0

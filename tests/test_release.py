@@ -65,7 +65,7 @@ def test_wheel(tree, tmp_path):
     names = list((tree / "gmps_lite").rglob("*.safetensors"))
     assert release.installs(made[0], tree, tmp_path) > len(names) > 10
     names[0].write_bytes(b"other")
-    with pytest.raises(release.Unfit, match=names[0].name):
+    with pytest.raises(release.Problem, match=names[0].name):
         release.installs(made[0], tree, tmp_path)
 
 
@@ -91,7 +91,7 @@ def test_notebooks(tmp_path, monkeypatch, mode, edited, fast, word):
     monkeypatch.setattr(release, "read_record", lambda: {
         "notebooks": {"ch00": {"mode": mode, "source": sha}}})
     if word:
-        with pytest.raises(release.Unfit, match=word):
+        with pytest.raises(release.Problem, match=word):
             release.executed(fast)
         return
     (text,) = release.executed(fast).values()
