@@ -37,9 +37,9 @@ from sync import ROOT, chapters
 
 HAS = ("numpy", "torch", "matplotlib", "ipykernel")
 LEGS = ("oldest", "newest")
-# Shipped weights on two bodies, second derivatives, and a training that
-# depends on the physics of contacts.
-FEW = ("ch00", "ch03", "ch05")
+# Shipped weights on two bodies, a rendered picture and an optimizer after
+# it, second derivatives, and a training that depends on contacts.
+FEW = ("ch00", "ch01", "ch03", "ch05")
 LIMIT = 60  # seconds, of a set-up cell
 INSTALLED = """import json
 from importlib.metadata import distributions

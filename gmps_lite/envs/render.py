@@ -12,6 +12,7 @@ import subprocess
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -74,6 +75,10 @@ def backend() -> type:
                           "unset it and restart Python")
     if sys.platform != "linux":
         return mujoco.GLContext
+    # Torch for CUDA loads Triton when an optimizer is first made. Its LLVM
+    # crashes where OSMesa's has come before, and not the other way round.
+    with suppress(ImportError):
+        import_module("triton")
     # llvmpipe, the software driver, draws small pictures faster without
     # threads of its own.
     os.environ.setdefault("LP_NUM_THREADS", "0")
