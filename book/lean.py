@@ -14,7 +14,8 @@ from pathlib import Path
 from docutils import nodes
 from py_mini_racer import JSEvalException, MiniRacer
 from sphinx.util import logging
-from sphinx.util.math import get_node_equation_number
+
+from numbering import TAG, place
 
 KATEX = Path(__file__).resolve().parent / "_static" / "katex"
 log = logging.getLogger(__name__)
@@ -90,16 +91,17 @@ def inline(self, node: nodes.math) -> None:
 
 
 def display(self, node: nodes.math_block) -> None:
-    self.body.append(self.starttag(node, "div", CLASS="math"))
-    if node["number"]:
-        number = get_node_equation_number(self, node)
-        self.body.append(f'<span class="eqno">({number})')
-        self.add_permalink_ref(node, "Link to this equation")
-        self.body.append("</span>")
-    tex = node.astext().strip()
+    tag = TAG.search(node.astext())
+    tex = TAG.sub("", node.astext()).strip()
+    self.body.append(self.starttag(
+        node, "div", CLASS="math numbered" if tag else "math"))
     if r"\\" in tex and r"\begin" not in tex:
         tex = rf"\begin{{split}}{tex}\end{{split}}"
-    self.body.append(typeset(tex, True) + "</div>\n")
+    self.body.append(typeset(tex, True))
+    if tag:
+        self.body.append(f'<a class="eqno" href="#{place(tag[1])}">'
+                         f"({tag[1]})</a>")
+    self.body.append("</div>\n")
     raise nodes.SkipNode
 
 

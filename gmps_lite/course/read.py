@@ -37,10 +37,12 @@ class Item(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Of text and stub, however their lines are broken: the same digest
-        is the same exercise.
+        """Of text and stub, however lines are broken and equations are
+        numbered: the same digest is the same exercise.
         """
-        words = " ".join(f"{self.title} {self.text} {self.stub}".split())
+        words = re.sub(r"\s\\tag\{[\d.]+\}", "",
+                       f"{self.title} {self.text} {self.stub}")
+        words = " ".join(words.split())
         return hashlib.sha256(words.encode()).hexdigest()[:6]
 
 
