@@ -2,14 +2,15 @@
 
     python book/colab.py [--legs oldest newest] [--only ch03 | --all]
 
-Two legs, side by side. Each is a virtual environment that has numpy, torch,
-matplotlib and ipykernel before any notebook is opened: in `oldest` the
-lowest versions that pyproject.toml allows, in `newest` what pip takes today.
-A notebook alone lies in a folder elsewhere; its set-up cell installs the
-package from a clone of this repository, in place of the public one. That
-cell must take 60 s at most (more in proportion, where more processes than
-cores want to run) and leave all that was there as it was, so that nothing
-asks for a restart; then the notebook must run to its end, FAST.
+Two legs, side by side; every notebook goes through one of them, a few go
+through both, with --all every one. Each leg is a virtual environment that has
+numpy, torch, matplotlib and ipykernel before any notebook is opened: in
+`oldest` the lowest versions that pyproject.toml allows, in `newest` what pip
+takes today. A notebook alone lies in a folder elsewhere; its set-up cell
+installs the package from a clone of this repository, in place of the public
+one. That cell must take 60 s at most (more in proportion, where more
+processes than cores want to run) and leave all that was there as it was, so
+that nothing asks for a restart; then the notebook must run to its end, FAST.
 
 Environments are kept in _build/colab-*: 5 GB each, since torch for CUDA is
 what pip brings, as on Colab. A run begins by removing what the last one had
@@ -39,7 +40,7 @@ HAS = ("numpy", "torch", "matplotlib", "ipykernel")
 LEGS = ("oldest", "newest")
 # Shipped weights on two bodies, a rendered picture and an optimizer after
 # it, second derivatives, and a training that depends on contacts.
-FEW = ("ch00", "ch01", "ch03", "ch05")
+BOTH = ("ch00", "ch01", "ch03", "ch05")
 LIMIT = 60  # seconds, of a set-up cell
 INSTALLED = """import json
 from importlib.metadata import distributions
@@ -187,6 +188,16 @@ class Leg:
         return wrong
 
 
+def part(leg: str, only: list[str], everything: bool) -> list[Path]:
+    """The notebooks that go through one leg: without a wish, those of both
+    and every second of the others.
+    """
+    books = chapters()
+    return [p for i, p in enumerate(books) if everything or (
+        p.stem in only if only else
+        p.stem in BOTH or LEGS[i % len(LEGS)] == leg)]
+
+
 def clone(work: Path) -> Path:
     """The repository as it is now, edits of tracked files included."""
     source = work / "gmps-lite.git"
@@ -202,18 +213,22 @@ def clone(work: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--legs", nargs="+", choices=LEGS, default=LEGS)
-    parser.add_argument("--only", nargs="+", default=FEW, metavar="ch03")
-    parser.add_argument("--all", action="store_true", help="every notebook")
+    parser.add_argument("--only", nargs="+", default=[], metavar="ch03")
+    parser.add_argument("--all", action="store_true",
+                        help="every notebook in every leg")
     args = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
-    books = [p for p in chapters() if args.all or p.stem in args.only]
+    absent = set(args.only) - {p.stem for p in chapters()}
+    if absent:
+        parser.error(f"no such notebook: {' '.join(sorted(absent))}")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     with (tempfile.TemporaryDirectory(prefix="gmps-colab-") as folder,
           ThreadPoolExecutor() as pool):
         work = Path(folder)
         source = clone(work)
         legs = [Leg(name, lowest(project), work) for name in args.legs]
-        wrong = sum(pool.map(lambda leg: leg.run(source, books), legs))
+        wrong = sum(pool.map(lambda leg: leg.run(source, part(
+            leg.name, args.only, args.all)), legs))
     print(f"{wrong} failed" if wrong else "all ok")
     return 1 if wrong else 0
 

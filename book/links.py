@@ -1,18 +1,25 @@
 """The links of a built site, checked without a browser."""
 
 import posixpath
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+ROLE = re.compile(r"\{(?:ref|cite:p)\}`[^`]*`")
+
 
 class Page(HTMLParser):
-    """The ids and the links that a page has in its source."""
+    """The ids and the links that a page has in its source, and what was to
+    become a link and did not.
+    """
 
     def __init__(self, path: Path):
         super().__init__()
         self.ids, self.links = {""}, set()
-        self.feed(path.read_text())
+        text = path.read_text()
+        self.raw = set(ROLE.findall(text))
+        self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         for key, value in attrs:
@@ -28,7 +35,7 @@ def broken_links(site: Path) -> dict[str, list[str]]:
     pages = {name: Page(path) for name, path in paths.items()}
     found = {}
     for name, page in pages.items():
-        wrong = []
+        wrong = [f"not turned into a link: {x}" for x in sorted(page.raw)]
         for link in sorted(page.links):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:

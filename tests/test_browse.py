@@ -35,6 +35,7 @@ FAULTS = {  # the fault: what it replaces, by what, what is said of it
     "two titles": ("</main>", "<h1>Again</h1></main>", "not one h1"),
     "place": ('"#a"', '"#b"', "no such place on that page: #b"),
     "file": ('"#a"', '"b.html"', "broken link: b.html"),
+    "role": ("Words", "{ref}`6.1 &lt;eq-6-1&gt;`", "not turned into a link"),
     "contrast": ("<p>", '<p style="color:#bbb">', "axe color-contrast"),
     "contrast in the dark": (
         "</head>", "<style>@media (prefers-color-scheme: dark)"

@@ -28,6 +28,14 @@ def test_lowest():
         colab.lowest(loose)
 
 
+def test_every_notebook_is_played():
+    parts = [set(colab.part(leg, [], False)) for leg in colab.LEGS]
+    assert set.union(*parts) == set(colab.chapters())
+    assert {p.stem for p in set.intersection(*parts)} == set(colab.BOTH)
+    assert colab.part("newest", [], True) == colab.chapters()
+    assert [p.stem for p in colab.part("oldest", ["ch02"], False)] == ["ch02"]
+
+
 @pytest.fixture
 def leg(tmp_path, monkeypatch):
     """The oldest leg after a set-up cell that did all right."""
