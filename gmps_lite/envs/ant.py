@@ -53,11 +53,7 @@ class Ant(MujocoEnv):
         super().__init__(threads)
         self.splits = {name: Split(name, goals)
                        for name, goals in self.goals().items()}
-        self.first = self.keyframe("start")
         self.first[-1] = 1.0
-
-    def reset(self, n):
-        return np.tile(self.first, (n, 1))
 
     def dynamics(self, state, act):
         nxt = np.empty_like(state)

@@ -194,6 +194,13 @@ class MujocoEnv(Env):
         self.data = [mujoco.MjData(self.model)
                      for _ in range(max(1, threads))]
         self.models: list = []
+        self.first = np.zeros(self.state_dim)  # the keyframe "start" [S]
+        key, data = self.model.key("start").id, mujoco.MjData(self.model)
+        mujoco.mj_resetDataKeyframe(self.model, data, key)
+        mujoco.mj_getState(self.model, data, self.first[:self.size], FULL)
+
+    def reset(self, n):
+        return np.tile(self.first, (n, 1))
 
     def __reduce__(self):
         # Nothing here changes: a copy is another one like it.
@@ -202,14 +209,6 @@ class MujocoEnv(Env):
     def column(self, joint: str) -> int:
         """The column of a joint's position in a state row."""
         return 1 + int(self.model.joint(joint).qposadr[0])
-
-    def keyframe(self, name: str) -> ndarray:
-        """The state row [S] of a keyframe in the XML."""
-        data, row = mujoco.MjData(self.model), np.zeros(self.size)
-        mujoco.mj_resetDataKeyframe(
-            self.model, data, self.model.key(name).id)
-        mujoco.mj_getState(self.model, data, row, FULL)
-        return np.concatenate([row, np.zeros(self.extra)])
 
     def simulate(self, state: ndarray, control: ndarray) -> ndarray:
         """Advance R rows by one control step; control [R, U]."""

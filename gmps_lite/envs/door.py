@@ -50,11 +50,7 @@ class Door(MujocoEnv):
         self.splits = {"train": Split("train", GRID[1::2]),
                        "test": Split("test", GRID[::2]),
                        "extrapolation": Split("extrapolation", BEYOND)}
-        self.first = self.keyframe("start")
         self.hinge = self.column("hinge")
-
-    def reset(self, n):
-        return np.tile(self.first, (n, 1))
 
     def dynamics(self, state, act):
         return self.simulate(state, SPEED * act)

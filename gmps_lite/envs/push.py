@@ -59,11 +59,7 @@ class Push(MujocoEnv):
         self.splits = {"train": Split("train", TRAIN),
                        "test": Split("test", TEST),
                        "extrapolation": Split("extrapolation", BEYOND)}
-        self.first = self.keyframe("start")
         self.block = slice(self.column("block_x"), self.column("block_x") + 2)
-
-    def reset(self, n):
-        return np.tile(self.first, (n, 1))
 
     def dynamics(self, state, act):
         return self.simulate(state, SPEED * act)
