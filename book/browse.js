@@ -37,6 +37,13 @@ window.browse = {
             if (!words?.trim() && !e.closest('[aria-hidden=true]'))
                 wrong.push(`no alt text: ${name(e)}`);
         }
+        // An outline in a drawing is as wide as the drawing's units.
+        for (const e of document.querySelectorAll('svg [tabindex]')) {
+            e.focus({focusVisible: true});
+            if (getComputedStyle(e).outlineStyle != 'none')
+                wrong.push(`outlined in a drawing: ${name(e)}`);
+            e.blur();
+        }
         let last = 0;
         const heads = [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].filter(
             h => !h.closest('.onlyprint'));

@@ -28,7 +28,8 @@ def model() -> dict:
                    "scale": learner.policy.scale.tolist()},
         "gamma": learner.gamma, "lam": learner.lam,
         "ridge": advantages.RIDGE, "max_ratio": run.cfg.max_ratio,
-        "horizon": run.env.horizon, "step": point.STEP}
+        "horizon": run.env.horizon, "step": point.STEP,
+        "most": run.cfg.inner_steps}
 
 
 def text() -> str:

@@ -36,6 +36,9 @@ FAULTS = {  # the fault: what it replaces, by what, what is said of it
     "place": ('"#a"', '"#b"', "no such place on that page: #b"),
     "file": ('"#a"', '"b.html"', "broken link: b.html"),
     "role": ("Words", "{ref}`6.1 &lt;eq-6-1&gt;`", "not turned into a link"),
+    "outline": ("</main>", '<svg width="9" height="9"><g tabindex="0" '
+                'role="img" aria-label="x"></g></svg></main>',
+                "outlined in a drawing: <g tab"),
     "contrast": ("<p>", '<p style="color:#bbb">', "axe color-contrast"),
     "contrast in the dark": (
         "</head>", "<style>@media (prefers-color-scheme: dark)"

@@ -5,10 +5,11 @@
 (() => {
   const box = document.getElementById("adapt");
   const model = JSON.parse(document.getElementById("adapt-model").textContent);
-  const EPISODES = 20, MOST = 5; // episodes a step; steps at one goal
+  const EPISODES = 20; // of one step
   const find = (name) => box.querySelector(`[data-part="${name}"]`);
-  const [svg, goal, tries, paths, dot, go, again, list, say] = ["scene",
-    "goal", "tries", "paths", "dot", "go", "again", "list", "say"].map(find);
+  const [svg, goal, tries, paths, dot, go, again, list, end, say] = [
+    "scene", "goal", "tries", "paths", "dot", "go", "again", "list", "end",
+    "say"].map(find);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const normal = gmps.normals(Date.now() & 0xffff);
   let at, params, step, motion = 0;
@@ -49,10 +50,12 @@
     item.className = `step-${step}`;
     item.textContent = `${name}: ends ${-rew.at(-1).toFixed(2)} m off`;
     list.append(item);
-    go.disabled = step === MOST;
+    const done = step === model.most;
+    go.setAttribute("aria-disabled", done); // and keeps the focus
     go.textContent = step ? "Adapt again" : "Adapt";
+    end.hidden = !done;
     run(path);
-    return item.textContent;
+    return item.textContent + (done ? `. ${end.textContent}` : "");
   }
 
   function begin(x, y) {
@@ -71,14 +74,13 @@
   }
 
   go.addEventListener("click", () => {
+    if (step === model.most) return;
     const episodes = gmps.rollout(model, params, at, EPISODES, normal);
     params = gmps.adapt(model, params, episodes);
     step += 1;
     tries.replaceChildren();
     episodes.forEach((run) => draw(tries, run.path, "try"));
-    const text = show();
-    say.textContent = text;
-    if (go.disabled) again.focus();
+    say.textContent = show();
   });
   again.addEventListener("click", () => {
     begin(...at);
