@@ -8,17 +8,17 @@ import inspect
 import os
 import resource
 import time
-from importlib import resources
 from pathlib import Path
 
 import torch
 
 from . import plots
-from .checkpoint import versions
+from .checkpoint import shipped, versions
 from .exercises import check
 from .log import Log
 from .results import label, results
 from .train import Run, restore
+from .types import lookup
 
 CHAPTERS = ["Watch", "Tasks", "Policy", "Inner step", "MAML", "Imitation",
             "GMPS", "Experts", "Ant", "Push", "Beyond", "Demos", "Your hand",
@@ -58,9 +58,7 @@ def chapter_map(today: int) -> plots.Figure:
 
 def pretrained(name: str) -> Run:
     """A trained method that ships with the package."""
-    folder = resources.files("gmps_lite").joinpath("pretrained")
-    with resources.as_file(folder.joinpath(f"{name}.safetensors")) as path:
-        return restore(path)
+    return restore(lookup("checkpoint", name, shipped()))
 
 
 def keep(name: str, env: str, seed: int, config: dict,

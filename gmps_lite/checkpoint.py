@@ -26,6 +26,12 @@ def versions() -> dict[str, str]:
         n: version(n) for n in names}
 
 
+def shipped() -> dict[str, Path]:
+    """The checkpoints that come with the package, by name."""
+    folder = Path(__file__).with_name("pretrained")
+    return {p.stem: p for p in folder.glob("*.safetensors")}
+
+
 def write(path: str | Path, data: bytes) -> None:
     """Write a file so that it is either the old one or the new one, whole,
     even if the process dies half-way.

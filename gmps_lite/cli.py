@@ -92,7 +92,8 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     an expert acts as it is.
 
     Args:
-        checkpoint: a .safetensors file that `gmps train` wrote
+        checkpoint: a .safetensors file that `gmps train` wrote, or the name
+            of one that ships, such as push-gmps
         split: train, test or extrapolation
         steps: adaptation steps
         episodes: episodes a step; default as in training
@@ -102,7 +103,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     """
     import numpy as np
 
-    from .checkpoint import load_file
+    from .checkpoint import load_file, shipped
     from .envs import make
     from .evaluate import evaluate as measure
     from .evaluate import evaluate_expert
@@ -110,6 +111,7 @@ def evaluate(checkpoint: Positional[Path], /, split: str = "test",
     from .train import restore
     from .types import lookup, use
     use(device)
+    checkpoint = shipped().get(str(checkpoint), checkpoint)
     header = load_file(checkpoint)[1]
     if header.get("method") in TRAINERS:
         env = make(str(header.get("env")))

@@ -53,7 +53,8 @@ def test_further_reading_is_in_the_bibliography(path):
 
 
 def test_every_entry_is_cited():
-    cited = {key for p in chapters() for key in numbering.cited(prose(p))}
+    cited = {key for path in chapters() for text in numbering.markdown(path)
+             for key in numbering.cited(text)}
     assert not set(numbering.papers().values()) - cited
 
 

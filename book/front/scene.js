@@ -48,7 +48,7 @@
     const item = document.createElement("li");
     const name = step ? `After ${step} step${step > 1 ? "s" : ""}` : "Before";
     item.className = `step-${step}`;
-    item.textContent = `${name}: ends ${-rew.at(-1).toFixed(2)} m off`;
+    item.textContent = `${name}: ends ${(-rew.at(-1)).toFixed(2)} m off`;
     list.append(item);
     const done = step === model.most;
     go.setAttribute("aria-disabled", done); // and keeps the focus

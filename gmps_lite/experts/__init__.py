@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from ..checkpoint import load_file, unpack
+from ..checkpoint import load_file, shipped, unpack
 from ..envs import Env, make
 from ..types import Tasks, build_config, lookup
 from . import offpolicy, onpolicy
@@ -62,13 +61,10 @@ def expert_for(env: Env, name: str) -> Expert:
         return _registered[name]
     if name.endswith(".safetensors"):
         return load_expert(name, env.name)
-    shipped = {p.name.removesuffix(".safetensors"): p for p in
-               resources.files("gmps_lite").joinpath("pretrained").iterdir()}
-    shipped = {k: p for k, p in shipped.items()
-               if k.rpartition("-")[2] in TRAINERS}
-    allowed = {"analytic": None} | _registered | shipped
-    with resources.as_file(lookup("expert", name, allowed)) as path:
-        return load_expert(str(path), env.name)
+    ours = {k: path for k, path in shipped().items()
+            if k.rpartition("-")[2] in TRAINERS}
+    path = lookup("expert", name, {"analytic": None} | _registered | ours)
+    return load_expert(str(path), env.name)
 
 
 @lru_cache(maxsize=16)
