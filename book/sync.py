@@ -23,6 +23,7 @@ except ModuleNotFoundError:  # on Colab: install, keeping its torch and numpy
 
     source = "git+{url}"
     source = os.environ.get("GMPS_LITE_SOURCE", source)
+    print("installing gmps_lite takes about a minute")
     command = [sys.executable, "-m", "pip", "install", "-q", source]
     subprocess.run(command, check=True)
 from gmps_lite.book import check, setup, show, stamp  # noqa: F401
@@ -84,11 +85,13 @@ def synced(path: Path) -> str:
 
 
 def hide_injected(path: Path) -> None:
-    """Keep papermill's copy of the parameters off the page."""
+    """Keep papermill's copy of the parameters off the page, but where it
+    says that the outputs are those of fast mode.
+    """
     book = nbformat.read(path, as_version=4)
     for cell in book.cells:
         tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags:
+        if "injected-parameters" in tags and "True" not in cell.source:
             tags.append("remove-cell")
     nbformat.write(book, path)
 

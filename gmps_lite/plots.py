@@ -171,7 +171,4 @@ def chapter_map(names: Sequence[str], today: int) -> Figure:
         ax.text(x + 0.48, y + 0.5, f"{i}\n{name}", ha="center", va="center",
                 fontsize=8, weight="bold" if now else "normal",
                 color="white" if now else "black")
-        if x + 1 < across and i + 1 < len(names):
-            ax.annotate("", (x + 1.06, y + 0.5), (x + 0.9, y + 0.5),
-                        arrowprops={"arrowstyle": "->", "color": "0.5"})
     return fig

@@ -101,7 +101,8 @@ def check(name: str, answer: Any) -> Any:
     it is correct, else the book's, so that later cells run either way.
     """
     holds, sentence = verdict(name, answer)
-    print(sentence)
+    print(sentence if holds else f"{sentence} (From here on this notebook "
+          "uses the book's answer.)")
     return answer if holds else EXERCISES[name].answer
 
 
