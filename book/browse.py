@@ -39,7 +39,7 @@ HEAVY = {"index": 1 * MB}  # bytes of a page and of all that it loads
 HEAVIEST, SITE_HEAVIEST = 2.5 * MB, 60 * MB
 SLOWDOWN, PAINT, BLOCKED = 4, 2500, 300  # of the CPU; milliseconds
 SETTLE = 300  # ms after a page is loaded
-TRIES = 3  # other work on the machine can only slow a page down
+TRIES = 8  # at most: other processes make the same page slow
 
 # Kept from the start of a page: its largest paint, and by how much each
 # task went over the 50 ms that a reader does not notice.
