@@ -4,9 +4,9 @@
 
 Each page, at phone and at desktop width, in light and in dark mode, must be
 without console errors, outside requests, a horizontal scroll bar, images
-without words, heading jumps, broken links and axe-core violations of impact
-serious or critical, and within the budgets of weight and speed. A picture of
-each look goes to _build/screens, with --shots of the page's whole length.
+without words, heading jumps, links that lead nowhere or too slowly, axe-core
+violations of impact serious or critical, and within the budgets of weight and
+speed. A picture of each look goes to _build/screens, with --shots whole.
 """
 
 import argparse
@@ -97,10 +97,8 @@ def opened(context: BrowserContext, base: str, wrong: list[str]):
 
 def timed(browser: Browser, url: str) -> dict[str, float]:
     """Milliseconds of a fresh reader's first look on a slow processor."""
-    with browser.new_context(viewport=dict(
-            zip(("width", "height"), SIZES["desktop"]))) as context:
-        page = context.new_page()
-        context.new_cdp_session(page).send(
+    with browser.new_page() as page:  # of 1280 x 720
+        page.context.new_cdp_session(page).send(
             "Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
         page.add_init_script(WATCH)
         page.goto(url, wait_until="load")
@@ -153,6 +151,19 @@ def look(browser: Browser, base: str, name: str, screens: Path,
     return total, wrong
 
 
+def lands(browser: Browser, base: str, name: str) -> list[str]:
+    """Whether a link to a page's last section leads there, and at once."""
+    with browser.new_page() as page:
+        page.goto(f"{base}{name}.html", wait_until="load")
+        page.evaluate("location.hash = [...document.querySelectorAll("
+                      "'section[id]')].pop()?.id ?? ''")
+        page.wait_for_timeout(SETTLE)
+        away = page.evaluate("document.querySelector(':target')?."
+                             "getBoundingClientRect().top ?? 0")
+    return [] if -1 < away < 700 else [
+        f"a link to the page's last section ends {away:.0f} px away"]
+
+
 def offline(browser: Browser, site: Path, name: str) -> list[str]:
     """What is wrong with a page that is opened from disk."""
     wrong = []
@@ -186,6 +197,8 @@ def browse(site: Path, screens: Path, only: list[str] = (),
                 for name in part:
                     begun = time.monotonic()
                     found[name] = look(browser, base, name, screens, whole)
+                    if not name.startswith("_modules"):
+                        found[name][1].extend(lands(browser, base, name))
                     if name in OFFLINE:
                         found[name][1].extend(offline(browser, site, name))
                     done.append(name)
@@ -219,8 +232,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--site", type=Path, default=SITE)
     parser.add_argument("--only", nargs="+", default=[], metavar="ch03")
-    parser.add_argument("--shots", action="store_true",
-                        help="pictures of whole pages")
+    parser.add_argument("--shots", action="store_true", help="whole pages")
     args = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
     if not (args.site / "index.html").exists():
@@ -231,7 +243,7 @@ def main() -> int:
         return 1
     problems = browse(args.site, SCREENS, args.only, args.shots)
     print(f"{len(problems)} problems" if problems else "all ok")
-    return 1 if problems else 0
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

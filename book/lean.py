@@ -43,8 +43,9 @@ CUT = re.compile(  # written by templates, not listed as a page's files
     r".*?</button>"
     r'|<button onclick="toggleFullScreen\(\)".*?</button>', re.S)
 # Around nearly every word of code and signatures, for a style of no effect
-# here: a fifth of all elements, and their time.
-SPARE = re.compile(r'<span class="(?:pre|w)">([^<]*)</span>')
+# here (names and punctuation have the color of text): half of all elements,
+# and their time.
+SPARE = re.compile(r'<span class="(?:pre|w|n|nn|p)">([^<]*)</span>')
 # Roles that docutils gives to references, and that their links break.
 ROLES = re.compile(
     r' role="(?:list(?=" class="citation-list)|doc-biblioentry)"')
@@ -167,7 +168,8 @@ def finish(app, exception) -> None:
         if path.match("_modules/index.html"):
             text = nested(text)
         text = ROLES.sub("", text)
-        text = SPARE.sub(r"\1", MODE.sub(lambda _: EARLY, CUT.sub("", text)))
+        text = MODE.sub(lambda _: EARLY, CUT.sub("", text))
+        text = SPARE.sub(r"\1", SPARE.sub(r"\1", text))  # one in another
         path.write_text(ICON.sub(draw, text))
     for pattern in UNUSED:
         for path in static.glob(pattern):

@@ -39,6 +39,9 @@ FAULTS = {  # the fault: what it replaces, by what, what is said of it
     "outline": ("</main>", '<svg width="9" height="9"><g tabindex="0" '
                 'role="img" aria-label="x"></g></svg></main>',
                 "outlined in a drawing: <g tab"),
+    "far": ("</main>", "<style>html {scroll-behavior: smooth}</style><div "
+            'style="height: 90000px"></div><section id="end"><p>x</p>'
+            "</section></main>", "last section ends "),
     "contrast": ("<p>", '<p style="color:#bbb">', "axe color-contrast"),
     "contrast in the dark": (
         "</head>", "<style>@media (prefers-color-scheme: dark)"
