@@ -4,6 +4,7 @@ Two chapters go through the commands `otter assign` and `otter run`; for all
 of them the cells of otter's own notebooks run here, against otter's tests.
 """
 
+import ast
 import json
 import os
 import re
@@ -151,6 +152,28 @@ def test_assignment_is_small_pinned_and_hides_its_numbers(
     for x in of(name):
         assert x.text in shown and all(hint in shown for hint in x.hints)
         assert x.stub in shown and x.solution not in shown
+
+
+@each_chapter
+def test_assignment_points_to_the_chapter_where_it_means_it(assigned, name):
+    """A function or constant of the chapter that an assignment lacks."""
+    there, here = set(), run(assigned / name / "student" / f"{name}.ipynb")
+    for cell in read(BOOK / f"{name}.ipynb").cells:
+        if cell.cell_type == "code":
+            for node in ast.parse(cell.source).body:
+                names = {getattr(node, "name", "")} | {
+                    x.id for y in getattr(node, "targets", ())
+                    for x in ast.walk(y) if isinstance(x, ast.Name)
+                    and x.id.isupper() and len(x.id) > 1}
+                there |= names | {"show", "stamp"}
+    for x in of(name):
+        text = " ".join("\n".join([x.text, *x.hints]).split())
+        for sentence in re.split(r"(?<=[.?!]) |</?\w+>", text):
+            for word in re.findall(r"`(\w+)[^`]*`", sentence):
+                assert "chapter" in sentence or word not in there or (
+                    word in here or word in x.stub), (x.name, word, sentence)
+        for word in ("above", "below", "The cell", "Section "):
+            assert f" as {word}" not in text and f"{word} then" not in text
 
 
 # Grading
@@ -327,6 +350,15 @@ def test_an_answer_that_remembers_the_visible_numbers_fails(name):
     for seed in (1, SEED):
         assert "not yet" in graded(name, memory(answer, known), seed)
     assert graded(name, memory(answer, known)) == f"{name}: correct."
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2015, 2021, 2024, SEED])
+def test_e94_takes_the_books_method_on_any_grid(seed):
+    """The rewards of its episodes determine the goal that well."""
+    for cell in (0.001, 0.003, 0.004):
+        def answer(obs, rew, cell=cell):
+            return EXERCISES["E9.4"].answer(obs, rew, cell)
+        assert verdict("E9.4", answer, seed)[0], cell
 
 
 def test_build_refuses_a_seed_that_suits_no_check(tmp_path, monkeypatch):

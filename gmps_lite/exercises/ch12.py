@@ -125,7 +125,7 @@ def waiting(answer):
 def gains(answer):
     bound = [2 * math.sin(math.pi / (2 * (2 * d + 1))) for d in range(5)]
     yield all(abs(answer(d, 0.0) - bound[d]) < 1e-3 for d in range(5)), (
-        "Without inertia it must be the bound of the text.")
+        "Without inertia it must be the bound of the chapter.")
     yield answer(2, 0.5) != answer(2, 0.0), "Inertia must change the gain."
     yield abs(answer(0, 0.5) - 6.0) < 1e-3, (
         "With inertia and no delay it is off.")
