@@ -6,6 +6,7 @@ of them the cells of otter's own notebooks run here, against otter's tests.
 
 import ast
 import csv
+import inspect
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import dedent
 
 import nbformat
 import numpy as np
@@ -242,6 +244,20 @@ def test_each_wrong_answer_costs_its_question_alone(assigned, name):
                 space[x.variable] = wrong[0]
             want[x.name] = 0 if wrong else x.points
         assert scores(assigned, name, space) == want, i
+
+
+@pytest.mark.parametrize("name", sorted(EXERCISES))
+def test_rubrics_have_every_sentence(name):
+    said = sentences(name)
+    code = ast.parse(dedent(inspect.getsource(EXERCISES[name].checker)))
+    for node in ast.walk(code):
+        text = node.value.elts[1] if isinstance(node, ast.Yield) and (
+            isinstance(node.value, ast.Tuple)) else None
+        if isinstance(text, ast.Constant):
+            assert text.value in said
+        elif isinstance(text, ast.JoinedStr):
+            assert any(x.count("{...}") for x in said)
+    assert len(said) == len(set(said))
 
 
 def test_levels(tmp_path):
@@ -530,8 +546,8 @@ def test_it_says_what_changed_and_what_may_be_wrong(small, capsys):
     course.build(small, book=BOOK, only=("ch04",), seed=SEED, pin="v9.9",
                  levels=("core",))
     said = capsys.readouterr().err
-    for line in ("seed was 1, is 2027", "pin was '', is 'v9.9'",
-                 "levels was", "student/ch05.ipynb is gone",
+    for line in ("seed: 1 before, 2027 now", "pin: '' before, 'v9.9' now",
+                 "levels: [", "student/ch05.ipynb is gone",
                  "WARNING: the clone with", "knows no tag, branch or commit "
                  "'v9.9'"):
         assert line in said
@@ -540,7 +556,7 @@ def test_it_says_what_changed_and_what_may_be_wrong(small, capsys):
                  levels=("core",))
     said = capsys.readouterr().err
     assert "WARNING" not in said and "gone" not in said
-    assert said.count("\n") == 2 and "pin was 'v9.9', is 'HEAD'" in said
+    assert said.count("\n") == 2 and "'v9.9' before, 'HEAD' now" in said
 
 
 def test_a_clone_ignores_what_the_page_makes():

@@ -101,7 +101,7 @@ def _news(old: dict, new: dict, book: Path) -> list[str]:
     def git(*args: str) -> bool:
         return not subprocess.run(["git", "-C", str(book), *args],
                                   capture_output=True).returncode
-    out = [f"{k} was {old[k]!r}, is {new[k]!r}" for k in new
+    out = [f"{k}: {old[k]!r} before, {new[k]!r} now" for k in new
            if k != "files" and old.get(k, new[k]) != new[k]]
     out += [f"{name} is gone" for name in sorted(old.get("files", ()))
             if name.startswith("student/") and name not in new["files"]]

@@ -49,8 +49,7 @@ def assignment(nb: Any, name: str, items: list[Item], seed: int,
     nothing.
     """
     import nbformat
-    title = next(filter(None, (re.match(r"# (.+)", c.source)
-                               for c in nb.cells)))[1]
+    title = nb.cells[0].source.partition("\n")[0].removeprefix("# ")
     setup = _pinned(_setup(nb, name), pin).partition("\nfrom gmps_lite")[0]
     setup += words("grader.txt", name=name, otter=OTTER, names=(
         ",\n" + 8 * " ").join(f'"{x.name}": "{x.variable}"' for x in items))
@@ -109,7 +108,8 @@ def sentences(name: str) -> list[str]:
                 visit(child)
 
     visit(ast.parse(dedent(inspect.getsource(EXERCISES[name].checker))))
-    return [x for x in found if len(x) > 20 and " " in x]
+    return list(dict.fromkeys(x for x in found if " " in x and (
+        len(x) > 20 or x.endswith((".", "?")))))
 
 
 def listed(x: Item) -> str:
