@@ -479,6 +479,12 @@ def test_e94_takes_the_books_method_on_any_grid(seed):
         assert verdict("E9.4", answer, seed)[0], cell
 
 
+def test_checks_do_not_depend_on_luck():
+    """Seeds at which two numbers of a check came too close to tell."""
+    assert verdict("E6.1", EXERCISES["E6.1"].answer, 123456)[0]
+    assert not verdict("E9.2", WRONG["E9.2"][5], 1935800733)[0]
+
+
 def test_build_refuses_a_seed_that_suits_no_check(tmp_path, monkeypatch):
     unlucky = EXERCISES["E0.1"]._replace(answer=WRONG["E0.1"][0])
     monkeypatch.setitem(EXERCISES, "E0.1", unlucky)
