@@ -6,7 +6,8 @@ what is out of date, and an exercise that changed without a word.
 
 import re
 
-from gmps_lite.course.read import Item, chapters, exercises
+from gmps_lite.course.editions import OTTER, source, words
+from gmps_lite.course.read import POINTS, Item, chapters, exercises
 from sync import BOOK, ROOT
 
 PAGE = BOOK / "appendix" / "instructors.md"
@@ -21,21 +22,33 @@ PLANS = {
         [0, 1], [2], [3], [4], [5], [6], [7], [8], [9], [10, 11], [12],
         [13]]),
 }
+# What is read of a chapter that a plan leaves out, and when.
+SKIM = {
+    ("two", 5): (4, ["See it first", "The return after the update"]),
+    ("two", 7): (4, ["Put together: MAML-TRPO"]),
+    ("two", 9): (9, ["The block, the jaw, the reward",
+                     "The exploring hand keeps the block"]),
+}
 
 
-def reading(nb) -> int:
-    """Minutes to read and run a chapter, without its exercises: 80 words of
-    prose a minute, a minute a cell of code, to the next five.
+def reading(nb, some: list[str] | None = None) -> int:
+    """Minutes to read and run a chapter, without its exercises, or some of
+    its sections: 80 words of prose a minute, a minute a cell of code, to the
+    next five.
     """
-    words = cells = 0
+    found, title = {"": 0.0}, ""
     for cell in nb.cells:
-        if cell.source.startswith("## Exercises"):
-            break
-        if cell.cell_type == "markdown":
-            words += len(re.findall(r"[A-Za-z]{2,}", cell.source))
-        else:
-            cells += 1
-    return -int(-(words / 80 + cells) // 5) * 5
+        if cell.cell_type == "code":
+            found[title] += 1
+            continue
+        for part in re.split(r"^(?=## )", cell.source, flags=re.M):
+            if part.startswith("## "):
+                title = part[3:].partition("\n")[0]
+                found[title] = 0.0
+            found[title] += len(re.findall(r"[A-Za-z]{2,}", part)) / 80
+    names = list(found)
+    some = some or names[:names.index("Exercises")]
+    return -int(-sum(found[name] for name in some) // 5) * 5
 
 
 def hours(minutes: int) -> str:
@@ -50,14 +63,32 @@ def sections() -> dict[str, str]:
     for name, (levels, unit, plan) in PLANS.items():
         rows = [f"| {unit} | chapters | hand in | hours |", "|---|---|---|---:"
                 "|"]
+        total = [0, 0, 0]  # minutes, exercises, points
         for i, some in enumerate(plan, 1):
             mine = [x for k in some for x in items[k] if x.level in levels]
             spent = sum(reading(books[k]) for k in some) + sum(
                 x.minutes for x in mine)
             links = ", ".join(f"[{k}](../ch{k:02d}.ipynb)" for k in some)
+            if (name, i) in SKIM:
+                k, parts = SKIM[name, i]
+                links += (f"; skim [{k}](../ch{k:02d}.ipynb), "
+                          f"{reading(books[k], parts)} min: *"
+                          + "*, *".join(parts) + "*")
+                spent += reading(books[k], parts)
             rows.append(f"| {i} | {links} | {', '.join(x.name for x in mine)} "
                         f"| {hours(spent)} |")
-        out[name] = "\n".join(rows)
+            for j, n in enumerate((spent, len(mine), sum(
+                    x.points for x in mine))):
+                total[j] += n
+        rows.append(f"| all | | {total[1]} exercises, {total[2]} points "
+                    f"| {hours(total[0])} |")
+        taught = sorted(k for some in plan for k in some)
+        flags = [f"--levels {' '.join(levels)}"] * (len(levels) < len(POINTS))
+        flags += [f"--only {' '.join(f'ch{k:02d}' for k in taught)}"] * (
+            len(taught) < len(books))
+        command = ["gmps course build out --seed 2027", *flags]
+        out[name] = "\n".join([*rows, "", "```bash",
+                               " \\\n    ".join(command), "```"])
     left = set(books) - {k for some in PLANS["twelve"][2] for k in some}
     if left:
         raise ValueError(f"chapters {left} are in no week of PLANS['twelve'] "
@@ -77,7 +108,9 @@ def sections() -> dict[str, str]:
             "|---|---|---|---:|---:|"]
     rows += [f"| {x.name} | {x.title} | {x.level} | {x.minutes} | {x.points} |"
              for k in items for x in items[k]]
-    return out | {"exercises": "\n".join(rows)}
+    return out | {"exercises": "\n".join(rows), "students": words(
+        "students.md", otter=OTTER,
+        source=source(books[0], "ch00", "v1.0")).strip()}
 
 
 def page(text: str) -> str:

@@ -4,21 +4,26 @@ Two chapters go through the commands `otter assign` and `otter run`; for all
 of them the cells of otter's own notebooks run here, against otter's tests.
 """
 
-import hashlib
-import json
+import ast
+import csv
+import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import dedent
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 
 from gmps_lite import course
-from gmps_lite.course.editions import sentences
+from gmps_lite.course.editions import OTTER, sentences
 from gmps_lite.exercises import EXERCISES, exercise, graded, verdict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +36,6 @@ BOOK = ROOT / "book"
 ITEMS = {x.name: x for x in instructors.everything()}
 NAMES = sorted({f"ch{int(x[1:].split('.')[0]):02d}" for x in ITEMS})
 SEED = 2027
-FULL = ("ch05", "ch06")  # these go through otter's commands
 each_chapter = pytest.mark.parametrize("name", NAMES)
 
 
@@ -85,7 +89,7 @@ def test_same_bytes_from_same_masters(out, tmp_path):
     assert not done.returncode, done.stderr
     assert "1 chapter, 4 exercises, 8 points, seed 2027" in done.stderr
     first, again = files(out), files(tmp_path / "again")
-    assert len(again) == 7 and len(first) == 4 * len(NAMES) + 3
+    assert len(again) == 8 and len(first) == 4 * len(NAMES) + 4
     for name in set(again) - {"course.json", "instructor/rubric.md"}:
         assert again[name] == first[name], name
 
@@ -114,9 +118,10 @@ def test_student_edition_has_no_solutions(out, name):
 @each_chapter
 def test_instructor_edition_has_rubrics_beside_exercises(out, name):
     cells = read(out / "instructor" / f"{name}.ipynb").cells
-    master = read(BOOK / f"{name}.ipynb").cells
     texts = [c.source for c in cells if "rubric" not in c.id]
-    assert texts[3:] == [c.source for c in master][3:]
+    master = [re.sub(r"git\+https://[\w./-]+", r"\g<0>@v9.9", c.source)
+              for c in read(BOOK / f"{name}.ipynb").cells]
+    assert texts == master
     for x in of(name):
         at = next(i for i, c in enumerate(cells)
                   if c.cell_type == "code" and f'check("{x.name}"' in c.source)
@@ -127,8 +132,21 @@ def test_instructor_edition_has_rubrics_beside_exercises(out, name):
         assert all(s in cells[at - 1].source for s in sentences(x.name))
 
 
-def test_points_by_difficulty(out):
+def test_every_line_that_installs_has_the_pin(out):
+    for path in (out / "student").iterdir():
+        found = re.findall(r"git\+https://[^\s`\"\\]+", path.read_text())
+        assert found and all(x.endswith("gmps-lite@v9.9") for x in found)
+
+
+def test_rubric_has_points_and_sentences(out):
     rubric = (out / "instructor" / "rubric.md").read_text()
+    assert "half of the points to an answer that misses only" in rubric
+    parts = rubric.split("\n## ")
+    for x, part in zip(ITEMS.values(), parts[1:], strict=True):
+        head, _, *said = part.strip().splitlines()
+        assert head == f"{x.name} {x.title}"
+        assert said == [f"{i}. {s}" for i, s in enumerate(
+            sentences(x.name), 1)]
     for x in ITEMS.values():
         points = {"warm-up": 1, "core": 2, "stretch": 3}[x.level]
         assert x.points == points
@@ -151,6 +169,28 @@ def test_assignment_is_small_pinned_and_hides_its_numbers(
     for x in of(name):
         assert x.text in shown and all(hint in shown for hint in x.hints)
         assert x.stub in shown and x.solution not in shown
+
+
+@each_chapter
+def test_assignment_points_to_the_chapter_where_it_means_it(assigned, name):
+    """A function or constant of the chapter that an assignment lacks."""
+    there, here = set(), run(assigned / name / "student" / f"{name}.ipynb")
+    for cell in read(BOOK / f"{name}.ipynb").cells:
+        if cell.cell_type == "code":
+            for node in ast.parse(cell.source).body:
+                names = {getattr(node, "name", "")} | {
+                    x.id for y in getattr(node, "targets", ())
+                    for x in ast.walk(y) if isinstance(x, ast.Name)
+                    and x.id.isupper() and len(x.id) > 1}
+                there |= names | {"show", "stamp"}
+    for x in of(name):
+        text = " ".join("\n".join([x.text, *x.hints]).split())
+        for sentence in re.split(r"(?<=[.?!]) |</?\w+>", text):
+            for word in re.findall(r"`(\w+)[^`]*`", sentence):
+                assert "chapter" in sentence or word not in there or (
+                    word in here or word in x.stub), (x.name, word, sentence)
+        for word in ("above", "below", "The cell", "Section "):
+            assert f" as {word}" not in text and f"{word} then" not in text
 
 
 # Grading
@@ -206,11 +246,80 @@ def test_each_wrong_answer_costs_its_question_alone(assigned, name):
         assert scores(assigned, name, space) == want, i
 
 
-def otter(*command, cwd):
-    done = subprocess.run(
-        [Path(sys.executable).with_name("otter"), *map(str, command)],
-        cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert not done.returncode, done.stdout + done.stderr
+@pytest.mark.parametrize("name", sorted(EXERCISES))
+def test_rubrics_have_every_sentence(name):
+    said = sentences(name)
+    code = ast.parse(dedent(inspect.getsource(EXERCISES[name].checker)))
+    for node in ast.walk(code):
+        text = node.value.elts[1] if isinstance(node, ast.Yield) and (
+            isinstance(node.value, ast.Tuple)) else None
+        if isinstance(text, ast.Constant):
+            assert text.value in said
+        elif isinstance(text, ast.JoinedStr):
+            assert any(x.count("{...}") for x in said)
+    assert len(said) == len(set(said))
+
+
+def test_levels(tmp_path):
+    course.build(tmp_path, book=BOOK, only=("ch07",), levels=("core",), seed=5)
+    master = (tmp_path / "assignments" / "ch07" / "ch07.ipynb").read_text()
+    rubric = (tmp_path / "instructor" / "rubric.md").read_text()
+    student = (tmp_path / "student" / "ch07.ipynb").read_text()
+    for x in of("ch07"):
+        assert x.title in student
+        assert (f"## {x.name} " in master) == (x.level == "core")
+        assert (f"## {x.name} " in rubric) == (x.level == "core")
+    assert "| all | | | 36 | 6 | |" in rubric
+
+
+def first_cells(path):
+    """The code cells of a notebook, the one that sets it up in front."""
+    cells = [c.source for c in read(path).cells if c.cell_type == "code"]
+    assert "grader = " in cells[0]
+    return cells
+
+
+def test_an_assignment_starts_without_otter(assigned, monkeypatch, capsys):
+    path = assigned / "ch06" / "student" / "ch06.ipynb"
+    cells, calls, there = first_cells(path), [], sys.modules["otter"]
+
+    def install(command, check):
+        calls.append(command)
+        monkeypatch.setitem(sys.modules, "otter", there)
+
+    monkeypatch.setattr(subprocess, "run", install)
+    monkeypatch.setitem(sys.modules, "otter", None)
+    monkeypatch.chdir(path.parent)
+    exec(cells[0], {})
+    pins = (ROOT / "requirements.txt").read_text().split()
+    assert calls[0][1:] == ["-m", "pip", "install", "-q", OTTER]
+    assert len(calls) == 1 and OTTER in pins
+    calls.clear()
+    exec(cells[0], {})
+    assert not calls
+
+
+def test_an_assignment_runs_on_colab(assigned, monkeypatch, capsys):
+    """There otter refuses a notebook that holds its own tests."""
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setitem(sys.modules, "otter", None)
+    for kind, said in (("autograder", "correct."),
+                       ("student", "not yet. nothing here yet.")):
+        space: dict = {}
+        for cell in first_cells(assigned / "ch06" / kind / "ch06.ipynb"):
+            exec(cell, space)
+        out = capsys.readouterr().out
+        for x in of("ch06"):
+            assert re.search(rf"^{x.name}: .*{said.split()[-1]}", out, re.M)
+        assert "File, Download" in out
+
+
+def test_what_students_are_told(out):
+    said = (out / "student" / "README.md").read_text()
+    page = instructors.PAGE.read_text()
+    told = page.partition("<!-- students -->")[2].partition("<!-- end")[0]
+    assert told.strip().replace("@v1.0", "@v9.9") in said
+    assert f"pip install {OTTER} jupyterlab" in said
 
 
 def hand_in(student, path, wrong):
@@ -228,40 +337,72 @@ def hand_in(student, path, wrong):
     return path
 
 
-def through_otter(out, folder, name):
-    """Grades of an untouched and of a mixed notebook, by the commands."""
-    one, two, three, *_ = of(name)
-    folder = folder / name
-    otter("assign", out / "assignments" / name / f"{name}.ipynb", folder,
-          cwd=out.parent)  # fails unless the solutions get full marks
-    archive, = folder.glob("autograder/*.zip")
-    student = folder / "student" / f"{name}.ipynb"
-    (folder / "mixed").mkdir()  # otter finds a notebook by its name
-    mixed = hand_in(student, folder / "mixed" / f"{name}.ipynb",
-                    {one.name: None, two.name: 1, three.name: None})
-    grades = []
-    for path in (student, mixed):
-        results = path.with_name("results")
-        results.mkdir()
-        otter("run", path, "-a", archive, "-o", results,
-              "--debug", cwd=folder)  # --debug: no cell may raise
-        found = json.loads((results / "results.json").read_text())["tests"]
-        grades.append({t["name"]: t["score"] for t in found
-                       if t["name"] in ITEMS})
-    return grades
+def on_the_page(section):
+    """The commands of a section of the page for instructors."""
+    text = instructors.PAGE.read_text().partition(f"## {section}\n")[2]
+    return re.findall(r"```bash\n(.*?)```", text.partition("\n## ")[0], re.S)
 
 
-def test_otter_assign_and_otter_run(out, tmp_path):
+@pytest.fixture
+def shell(tmp_path):
+    """Runs commands where the clone is; pip has nothing left to do."""
+    (tmp_path / "book").symlink_to(BOOK)
+    (tmp_path / "bin").mkdir()
+    for name, command in (("pip", "true"), ("python", sys.executable),
+                          ("gmps", f"{sys.executable} -m gmps_lite.cli"),
+                          ("otter", f"{sys.executable} -m otter")):
+        script = tmp_path / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        script.chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+
+    def run(commands, *flags):
+        done = subprocess.run(
+            ["bash", *flags, "-c", commands], cwd=tmp_path,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)})
+        assert not done.returncode, done.stdout + done.stderr
+        return done.stdout + done.stderr
+    return run
+
+
+def test_a_class_graded_by_the_lines_of_the_page(shell, tmp_path):
+    make, grade, table = on_the_page("Grade with otter")
+    make, assign, _ = re.split(r"(?=otter assign.*)|\Z", make)
+    shell(make, "-e")
+    want = {}
+
+    def handed_in(name):
+        # It fails unless the solutions get full marks.
+        shell(assign.replace("ch06", name))
+        one, two, three, *rest = of(name)
+        student = tmp_path / "graded" / name / "student" / f"{name}.ipynb"
+        folder = tmp_path / "handed-in" / name
+        folder.mkdir(parents=True)
+        work = hand_in(student, tmp_path / f"{name}.ipynb",
+                       {one.name: None, two.name: 1, three.name: None})
+        with zipfile.ZipFile(folder / "anna.zip", "w") as archive:
+            archive.write(work, work.name)  # otter finds it by its name
+        commands = grade.replace("ch06", name)
+        if name == "ch06":
+            shutil.copy(student, folder / "bo b.ipynb")
+            (folder / "abe.ipynb").write_text("no notebook")
+        else:  # no cell may raise
+            commands = commands.replace("otter run", "otter run --debug")
+        shell(commands)
+        return {one.name: one.points, two.name: 0, three.name: three.points,
+                **{x.name: 0 for x in rest}}
+
     with ThreadPoolExecutor(2) as pool:
-        jobs = {name: pool.submit(through_otter, out, tmp_path, name)
-                for name in FULL}
-    for name, job in jobs.items():
-        untouched, mixed = job.result()
-        one, _, three, *_ = of(name)
-        nothing = dict.fromkeys((x.name for x in of(name)), 0)
-        assert untouched == nothing
-        assert mixed == nothing | {one.name: one.points,
-                                   three.name: three.points}
+        for some in pool.map(handed_in, ("ch05", "ch06")):
+            want |= some
+    shell(table)
+    abe, anna, bob = csv.DictReader((tmp_path / "marks.csv").open())
+    assert anna == {"student": "anna", "all": str(float(sum(want.values())))
+                    } | {k: str(float(v)) for k, v in want.items()}
+    assert bob == {"student": "bo b", "all": "0.0"} | {
+        k: "0.0" if k.startswith("E6") else "" for k in want}
+    assert abe == {"student": "abe", "all": "0"} | dict.fromkeys(want, "")
 
 
 @pytest.mark.parametrize("name", sorted(EXERCISES))
@@ -289,24 +430,59 @@ def test_checks_hold_on_other_numbers(name, seed):
         assert not verdict(name, answer, seed)[0], f"wrong answer {i} passes"
 
 
-def test_an_answer_that_remembers_the_visible_numbers_fails():
-    known = {}
+def numbers(x):
+    """All numbers of an argument; functions and objects have none."""
+    if isinstance(x, np.random.Generator):
+        return str(x.bit_generator.state)
+    if isinstance(x, dict):
+        return {k: numbers(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return [numbers(v) for v in x]
+    if isinstance(x, np.ndarray | torch.Tensor):
+        return str(torch.as_tensor(x).tolist())  # nan equals itself
+    return x if isinstance(x, int | float | str) else ""
 
-    def key(*args):
-        return hashlib.sha256(str([x.tolist() for x in args]).encode())
 
-    def record(new, old):
-        known[key(new, old).digest()] = EXERCISES["E6.2"].answer(new, old)
-        return known[key(new, old).digest()]
+def memory(answer, known, learn=False):
+    """The answer where it was asked before, nothing else."""
+    if isinstance(answer, type):  # a class of an environment
+        return type("Memory", (answer,), {
+            k: memory(getattr(answer, k), known, learn)
+            for k in ("dynamics", "error", "observe")})
 
-    assert verdict("E6.2", record)[0]
+    def remember(*args, **more):
+        key = str(numbers((args, more)))
+        if learn:
+            known.add(key)
+        return answer(*args, **more) if key in known else None
+    return remember
 
-    def remember(new, old):
-        return known.get(key(new, old).digest(), torch.zeros(len(new)))
 
-    assert graded("E6.2", remember) == "E6.2: correct."
-    assert "random numbers" in graded("E6.2", remember, seed=SEED)
-    assert verdict("E6.2", record)[0], "the seed stayed changed"
+@pytest.mark.parametrize("name", sorted(EXERCISES))
+def test_an_answer_that_remembers_the_visible_numbers_fails(name):
+    """Every exercise draws numbers, and others for each seed."""
+    known: set[str] = set()
+    answer = EXERCISES[name].answer
+    assert verdict(name, memory(answer, known, learn=True))[0]
+    assert graded(name, memory(answer, known)) == f"{name}: correct."
+    for seed in (1, SEED):
+        assert "not yet" in graded(name, memory(answer, known), seed)
+    assert graded(name, memory(answer, known)) == f"{name}: correct."
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2015, 2021, 2024, SEED])
+def test_e94_takes_the_books_method_on_any_grid(seed):
+    """The rewards of its episodes determine the goal that well."""
+    for cell in (0.001, 0.003, 0.004):
+        def answer(obs, rew, cell=cell):
+            return EXERCISES["E9.4"].answer(obs, rew, cell)
+        assert verdict("E9.4", answer, seed)[0], cell
+
+
+def test_checks_do_not_depend_on_luck():
+    """Seeds at which two numbers of a check came too close to tell."""
+    assert verdict("E6.1", EXERCISES["E6.1"].answer, 123456)[0]
+    assert not verdict("E9.2", WRONG["E9.2"][5], 1935800733)[0]
 
 
 def test_build_refuses_a_seed_that_suits_no_check(tmp_path, monkeypatch):
@@ -330,7 +506,7 @@ def small(tmp_path):
 def test_it_replaces_its_own_folder_alone(small):
     course.build(small, book=BOOK, only=("ch04",))
     assert sorted(p.name for p in (small / "student").iterdir()) == [
-        "ch04.ipynb"]
+        "README.md", "ch04.ipynb"]
     path = small / "student" / "ch04.ipynb"
     path.write_text(path.read_text() + "\n")
     kept = files(small)
@@ -359,20 +535,50 @@ def test_it_refuses_what_it_did_not_make(tmp_path):
     (tmp_path / "mine").mkdir()
     course.build(tmp_path / "mine", book=BOOK, only=("ch05",))  # empty: fine
     (tmp_path / "mine" / "course.json").write_text("{}")
-    for where, match in ((ROOT / "book", "not made by gmps course build"),
+    for where, match in ((BOOK, "in .*book, the folder of the notebooks"),
+                         (BOOK / "out", "in .*book, the folder of the note"),
+                         (ROOT / "tests", "not made by gmps course build"),
                          (tmp_path / "mine", "not made by gmps course build"),
                          (ROOT / "README.md", "is no folder")):
-        kept = where.stat().st_mtime_ns
+        kept = where.exists() and where.stat().st_mtime_ns
         with pytest.raises(ValueError, match=match):
             course.build(where, book=BOOK, only=("ch05",))
-        assert where.stat().st_mtime_ns == kept
+        assert kept == (where.exists() and where.stat().st_mtime_ns)
+
+
+def test_it_says_what_changed_and_what_may_be_wrong(small, capsys):
+    course.build(small, book=BOOK, only=("ch05",))
+    assert capsys.readouterr().err.count("seed 1 is for a try") == 1
+    course.build(small, book=BOOK, only=("ch04",), seed=SEED, pin="v9.9",
+                 levels=("core",))
+    said = capsys.readouterr().err
+    for line in ("seed: 1 before, 2027 now", "pin: '' before, 'v9.9' now",
+                 "levels: [", "student/ch05.ipynb is gone",
+                 "WARNING: the clone with", "knows no tag, branch or commit "
+                 "'v9.9'"):
+        assert line in said
+    assert "for a try" not in said
+    course.build(small, book=BOOK, only=("ch04",), seed=SEED, pin="HEAD",
+                 levels=("core",))
+    said = capsys.readouterr().err
+    assert "WARNING" not in said and "gone" not in said
+    assert said.count("\n") == 2 and "'v9.9' before, 'HEAD' now" in said
+
+
+def test_a_clone_ignores_what_the_page_makes():
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert {"/out/", "/graded/", "/handed-in/", "/results/",
+            "/marks.csv"} < set(ignored)
 
 
 @pytest.mark.parametrize(("flags", "message"), [
     ({"book": Path("/nowhere")}, "/nowhere holds no chapter.*--book"),
     ({"only": ("ch6",)}, "unknown chapter 'ch6'; did you mean 'ch06'"),
-    ({"seed": -1}, "seed is -1, must be an int of 0 or more"),
+    ({"seed": 0}, "seed is 0, must be 1 to 2147483647; 0 draws"),
+    ({"seed": 2**31}, "seed is 2147483648, must be 1 to 2147483647"),
     ({"pin": "v1 && x"}, "pin is 'v1 && x', must be a tag"),
+    ({"pin": "--upload-pack=x"}, "pin is '--upload-pack=x', must be a tag"),
+    ({"levels": ("hard",)}, "unknown level 'hard'"),
 ])
 def test_bad_flags(tmp_path, flags, message):
     with pytest.raises(ValueError, match=message):
@@ -390,9 +596,10 @@ def test_bad_flags(tmp_path, flags, message):
 def test_bad_notebooks(tmp_path, old, new, message):
     text = (BOOK / "ch05.ipynb").read_text()
     assert old in text
-    (tmp_path / "ch05.ipynb").write_text(text.replace(old, new))
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "ch05.ipynb").write_text(text.replace(old, new))
     with pytest.raises(ValueError, match=message):
-        course.build(tmp_path / "out", book=tmp_path)
+        course.build(tmp_path / "out", book=tmp_path / "book")
     assert not (tmp_path / "out").exists()
 
 
@@ -435,8 +642,9 @@ def test_a_changed_exercise_must_be_announced():
 def test_the_new_task_of_the_page(tmp_path, monkeypatch):
     """What the page tells an instructor to write works as it says."""
     page = instructors.PAGE.read_text()
-    text = re.search(r"````markdown\n(.*?)````", page, re.S)[1]
-    code = re.search(r"```python\n(@exercise.*?)```", page, re.S)[1]
+    text, more = re.findall(r"````markdown\n(.*?)````", page, re.S)
+    stub, code = re.findall(r"^```python\n(.*?)```", page.replace(more, ""),
+                            re.S | re.M)
     monkeypatch.setattr("gmps_lite.exercises.EXERCISES", dict(EXERCISES))
     from gmps_lite.exercises import ch00
     exec(code, vars(ch00) | {"exercise": exercise})
@@ -444,19 +652,16 @@ def test_the_new_task_of_the_page(tmp_path, monkeypatch):
     space: dict = {}
     exec(old.solution, space)
     assert "any one of its steps" in graded("E0.5", space["success_rate"])
-    assert graded("E0.5", lambda error, tolerance: (
-        error < tolerance).any(-1).float().mean(-1), 9) == "E0.5: correct."
     nb = read(BOOK / "ch00.ipynb")
     at = next(i for i, c in enumerate(nb.cells)
               if c.source.startswith("## Summary"))
-    more = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(
-        'def ever_there(error, tolerance):\n    raise NotImplementedError\n'
-        '\n\never_there = check("E0.5", ever_there)')]
-    more[0].source += old.hints[0] + "\n\n<details><summary>Solution" \
-        "</summary>\n\n```python\npass\n```\n\n</details>"
-    nb.cells[at:at] = more
+    nb.cells[at:at] = [nbformat.v4.new_markdown_cell(text),
+                       nbformat.v4.new_code_cell(stub.strip()),
+                       nbformat.v4.new_markdown_cell(more)]
     nbformat.write(nb, tmp_path / "ch00.ipynb")
     made, = [x for x in course.exercises(nb, "ch00") if x.name == "E0.5"]
     assert made.level == "warm-up" and made.variable == "ever_there"
-    assert "at any step" in made.text
+    assert "at any step" in made.text and len(made.hints) == 2
+    exec(made.solution, space)
+    assert graded("E0.5", space["ever_there"], 9) == "E0.5: correct."
 

@@ -2,7 +2,7 @@
 
 examples:
   gmps course build out
-  gmps course build out --only ch03 ch06
+  gmps course build out --only ch03 ch06 --levels warm-up core
   gmps course build out --book ~/gmps-lite/book --seed 2027 --pin v1.0
   otter assign out/assignments/ch06/ch06.ipynb graded/ch06
 OUT/student has the chapters without solutions, OUT/instructor those with
@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -24,29 +25,16 @@ from tyro.conf import Positional
 from ..checkpoint import read_json, write
 from ..exercises import EXERCISES, verdict
 from ..log import say
-from ..types import check_count, lookup
-from .editions import assignment, edition, source
-from .read import Item, chapters, exercises
+from ..types import lookup
+from .editions import OTTER, assignment, edition, listed, source, words
+from .read import POINTS, chapters, exercises
 
 MARK = "course.json"  # names every file of a folder that `build` made
 
-README = """# Coursework of gmps_lite
-
-- `student/`: the chapters without the solutions of their exercises. Give
-  these to your class.
-- `instructor/`: the chapters with solutions, and beside each exercise its
-  rubric; `rubric.md` is the table of all.
-- `assignments/`: a master notebook for otter-grader a chapter. It holds the
-  solutions and the hidden tests: keep it to yourself.
-
-`otter assign assignments/ch06/ch06.ipynb graded/ch06` makes the student's
-notebook, `graded/ch06/student`, and the autograder, `graded/ch06/autograder`.
-The book's page for instructors says the rest.
-"""
-
 
 def build(out: Positional[Path], /, book: Path = Path("book"),
-          only: tuple[str, ...] = (), seed: int = 1, pin: str = "") -> None:
+          only: tuple[str, ...] = (), levels: tuple[str, ...] = tuple(POINTS),
+          seed: int = 1, pin: str = "") -> None:
     """Make student edition, instructor edition and assignments.
 
     Args:
@@ -54,19 +42,27 @@ def build(out: Positional[Path], /, book: Path = Path("book"),
             something in it was changed or added since
         book: the folder with the notebooks
         only: these chapters, ch06 say; default all
-        seed: of the hidden tests' numbers; 0 are those that students see
+        levels: of the exercises that are handed in; default all
+        seed: of the hidden tests' numbers: one that nobody else knows
         pin: the tag or commit that set-up cells and graders install;
             default the newest
     """
-    check_count("seed", seed)
-    if not re.fullmatch(r"[\w./+-]*", pin):
+    if not 0 < seed < 2**31:
+        raise ValueError(f"seed is {seed}, must be 1 to {2**31 - 1}; 0 draws "
+                         "the numbers that students see")
+    if not re.fullmatch(r"(?!-)[\w./+-]*", pin):
         raise ValueError(f"pin is {pin!r}, must be a tag, branch or commit")
+    worth = {lookup("level", level, POINTS) for level in levels or POINTS}
     found = chapters(book)
     books = {name: lookup("chapter", name, found) for name in only or found}
-    _check_out(out)
-    files, items = {"README.md": README}, []
+    if out.resolve().is_relative_to(book.resolve()):
+        raise ValueError(f"{out} is in {book}, the folder of the notebooks: "
+                         "choose another")
+    before = _check_out(out)
+    files, items = {"README.md": words("folder.md")}, []
     for name, nb in sorted(books.items()):
-        mine = exercises(nb, name)
+        whole = exercises(nb, name)
+        mine = [x for x in whole if x.points in worth]
         for x in mine:
             item = lookup("exercise", x.name, EXERCISES)
             holds, sentence = verdict(x.name, item.answer, seed)
@@ -74,46 +70,65 @@ def build(out: Positional[Path], /, book: Path = Path("book"),
                 raise ValueError(f"with seed {seed} the book's own answer "
                                  f"fails ({sentence}): choose another")
         files |= {
-            f"student/{name}.ipynb": edition(nb, mine, pin, False),
-            f"instructor/{name}.ipynb": edition(nb, mine, pin, True),
+            "student/README.md": "# What you need\n\n" + words(
+                "students.md", source=source(nb, name, pin), otter=OTTER),
+            f"student/{name}.ipynb": edition(nb, whole, pin, False),
+            f"instructor/{name}.ipynb": edition(nb, whole, pin, True),
             f"assignments/{name}/{name}.ipynb":
                 assignment(nb, name, mine, seed, pin),
             f"assignments/{name}/requirements.txt":
                 f"gmps-lite @ {source(nb, name, pin)}\n"}
         items += mine
-    files["instructor/rubric.md"] = table(items)
+    points = sum(x.points for x in items)
+    files["instructor/rubric.md"] = words(
+        "grading.md", points=points, minutes=sum(x.minutes for x in items),
+        rows="\n".join(f"| {x.name} | {x.title} | {x.level} | {x.minutes} "
+                       f"| {x.points} | `{x.digest}` |" for x in items),
+        rubrics="\n\n".join(f"## {x.name} {x.title}\n\n{listed(x)}"
+                            for x in items))
     kept = {k: _digest(v.encode()) for k, v in files.items()}
-    files[MARK] = json.dumps({"seed": seed, "pin": pin, "files": kept},
-                             indent=1, sort_keys=True) + "\n"
+    now = {"seed": seed, "pin": pin, "levels": list(levels), "files": kept}
+    files[MARK] = json.dumps(now, indent=1, sort_keys=True) + "\n"
     _write(out, files)
+    for line in _news(before, now, book):
+        say(f"{out}: {line}")
     say(f"{out}: {len(books)} chapter{'s' * (len(books) > 1)}, "
-        f"{len(items)} exercises, {sum(x.points for x in items)} points, "
-        f"seed {seed}")
+        f"{len(items)} exercises, {points} points, seed {seed}")
 
 
-def table(items: list[Item]) -> str:
-    """All exercises with minutes, points and the digest of their texts."""
-    rows = ["| exercise | title | level | minutes | points | text |",
-            "|---|---|---|---:|---:|---|"]
-    rows += [f"| {x.name} | {x.title} | {x.level} | {x.minutes} | {x.points} "
-             f"| `{x.digest}` |" for x in items]
-    rows += [f"| all | | | {sum(x.minutes for x in items)} "
-             f"| {sum(x.points for x in items)} | |"]
-    return "\n".join(["# Exercises", "", *rows, ""])
+def _news(old: dict, new: dict, book: Path) -> list[str]:
+    """What changed since the last build, and what may be unintended."""
+    def git(*args: str) -> bool:
+        return not subprocess.run(["git", "-C", str(book), *args],
+                                  capture_output=True).returncode
+    out = [f"{k}: {old[k]!r} before, {new[k]!r} now" for k in new
+           if k != "files" and old.get(k, new[k]) != new[k]]
+    out += [f"{name} is gone" for name in sorted(old.get("files", ()))
+            if name.startswith("student/") and name not in new["files"]]
+    out += ["seed 1 is for a try: choose with --seed a number that you tell "
+            "nobody"] * (new["seed"] == 1)
+    if (pin := new["pin"]) and shutil.which("git") and git("rev-parse") and (
+            not any(git("rev-parse", "-q", "--verify", f"{at}{pin}^{{commit}}")
+                    for at in ("", "origin/"))):
+        out += [f"WARNING: the clone with {book} knows no tag, branch or "
+                f"commit {pin!r}, which students would install"]
+    return out
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check_out(out: Path) -> None:
-    """Refuse a folder with anything in it that `build` did not write."""
+def _check_out(out: Path) -> dict:
+    """What the folder's mark says. Raises ValueError if there is anything
+    in it that `build` did not write.
+    """
     if out.is_symlink() or out.exists() and not out.is_dir():
         raise ValueError(f"{out} is there and is no folder")
     if not out.exists() or not any(out.iterdir()):
-        return
-    kept = read_json(out / MARK) if (out / MARK).is_file() else {}
-    kept = kept.get("files")
+        return {}
+    mark = read_json(out / MARK) if (out / MARK).is_file() else {}
+    kept = mark.get("files")
     if not isinstance(kept, dict):
         raise ValueError(f"{out} is there and was not made by gmps course "
                          "build: choose another folder")
@@ -124,6 +139,7 @@ def _check_out(out: Path) -> None:
             raise ValueError(f"{path} was changed or added by hand and would "
                              "be lost: move it away, or choose another "
                              "folder")
+    return mark
 
 
 def _write(out: Path, files: dict[str, str]) -> None:

@@ -5,39 +5,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from importlib import resources
 from textwrap import dedent
 from typing import Any
 
 from ..exercises import EXERCISES
 from .read import CALL, FOLDED, Item, imports
 
-SOURCE = re.compile(r'"(git\+[^"@]+)"')
+SOURCE = re.compile(r'git\+[^\s"`@]+')
 LINKS = re.compile(r"^\[Run in Colab\].*\n+", re.M)
-ABOUT = """# {title}: assignment
-
-Fill in each stub and run its cell, then the cell below it: that says what
-does not hold yet. When it is graded, your answer is tried on other numbers
-as well. A question earns all of its points or none.
-
-The texts assume the chapter: its symbols, and the functions that it defines.
-What an answer needs to import is imported below.
-"""
-RUBRIC = """**For the instructor: {x.name}**, {x.level}, {x.minutes} minutes,
-{points}, text `{x.digest}`
-
-All points if every property holds, else none. An answer that fails is told
-the first of these that it misses:
-
-{sentences}"""
-CONFIG = """# ASSIGNMENT CONFIG
-name: {name}
-requirements: requirements.txt
-export_cell:
-  pdf: false"""
-QUESTION = """# BEGIN QUESTION
-name: {x.name}
-points: {x.points}
-all_or_nothing: true"""
+OTTER = "otter-grader==7.0.0"
 BLOCK = "{x.stub}\n# BEGIN SOLUTION NO PROMPT\n{x.solution}\n# END SOLUTION"
 TEST = """from gmps_lite.exercises import graded
 print(graded("{x.name}", {x.variable}{seed}))"""
@@ -56,10 +33,11 @@ def edition(nb: Any, items: list[Item], pin: str, solutions: bool) -> str:
             text = LINKS.sub("", text)
             cell.source = re.sub(r"\n{3,}", "\n\n", text).strip()
         elif cell.cell_type == "code" and solutions and call:
-            cells += [_cell("markdown", f"{call[2]}-rubric",
-                            _rubric(by_name[call[2]]))]
-        if "setup" in cell.metadata.get("tags", ()):
-            cell.source = _pinned(cell.source, pin)
+            x = by_name[call[2]]
+            cells += [_cell("markdown", f"{x.name}-rubric", words(
+                "rubric.md", x=x, s="s" * (x.points > 1),
+                sentences=listed(x)))]
+        cell.source = _pinned(cell.source, pin)
         if cell.source:
             cells.append(cell)
     return _text(nb, cells)
@@ -71,11 +49,12 @@ def assignment(nb: Any, name: str, items: list[Item], seed: int,
     nothing.
     """
     import nbformat
-    title = next(m for c in nb.cells
-                 if (m := re.match(r"# (.+)", c.source)))[1]
+    title = nb.cells[0].source.partition("\n")[0].removeprefix("# ")
     setup = _pinned(_setup(nb, name), pin).partition("\nfrom gmps_lite")[0]
-    cells = [_cell("raw", "config", CONFIG.format(name=name)),
-             _cell("markdown", "about", ABOUT.format(title=title)),
+    setup += words("grader.txt", name=name, otter=OTTER, names=(
+        ",\n" + 8 * " ").join(f'"{x.name}": "{x.variable}"' for x in items))
+    cells = [_cell("raw", "config", words("config.txt", name=name)),
+             _cell("markdown", "about", words("assignment.md", title=title)),
              _cell("code", "setup", setup),
              _cell("code", "imports", imports(nb, items))]
     for x in items:
@@ -84,7 +63,7 @@ def assignment(nb: Any, name: str, items: list[Item], seed: int,
             f"## {x.name} {x.title} ({x.level}, {x.minutes} min, {points})",
             x.text, *x.hints])
         parts = [
-            ("raw", "question", QUESTION.format(x=x)),
+            ("raw", "question", words("question.txt", x=x)),
             ("markdown", "text", text),
             ("raw", "begin-solution", "# BEGIN SOLUTION"),
             ("code", "solution", BLOCK.format(x=x)),
@@ -103,10 +82,15 @@ def assignment(nb: Any, name: str, items: list[Item], seed: int,
     return _text(nb, cells)
 
 
+def words(file: str, **blanks: Any) -> str:
+    """A text of this folder with its blanks filled in."""
+    path = resources.files(__package__).joinpath(file)
+    return path.read_text(encoding="utf-8").format(**blanks)
+
+
 def source(nb: Any, name: str, pin: str) -> str:
     """What pip installs the package from, as the set-up cell has it."""
-    return SOURCE.search(_pinned(_setup(nb, name), ""))[1] + (
-        f"@{pin}" if pin else "")
+    return _pinned(SOURCE.search(_setup(nb, name))[0], pin)
 
 
 def sentences(name: str) -> list[str]:
@@ -124,13 +108,13 @@ def sentences(name: str) -> list[str]:
                 visit(child)
 
     visit(ast.parse(dedent(inspect.getsource(EXERCISES[name].checker))))
-    return [x for x in found if len(x) > 20 and " " in x]
+    return list(dict.fromkeys(x for x in found if " " in x and (
+        len(x) > 20 or x.endswith((".", "?")))))
 
 
-def _rubric(x: Item) -> str:
-    return RUBRIC.format(
-        x=x, points=f"{x.points} point{'s' * (x.points > 1)}",
-        sentences="\n".join(f"- {s}" for s in sentences(x.name)))
+def listed(x: Item) -> str:
+    """The sentences of an exercise's check in their order."""
+    return "\n".join(f"{i}. {s}" for i, s in enumerate(sentences(x.name), 1))
 
 
 def _setup(nb: Any, name: str) -> str:
@@ -144,7 +128,7 @@ def _setup(nb: Any, name: str) -> str:
 
 
 def _pinned(text: str, pin: str) -> str:
-    return SOURCE.sub(rf'"\1@{pin}"', text) if pin else text
+    return SOURCE.sub(rf"\g<0>@{pin}", text) if pin else text
 
 
 def _cell(kind: str, name: str, text: str) -> Any:

@@ -72,6 +72,9 @@ def dial(f):
         yield close(before["W"], torch.ones(2, 3)) and close(
             after["W"], torch.full((2, 3), 2.0)), (
             "Leave the tensors that you are given as they are.")
+    a, b = torch.randn(2, 4, 3, generator=torch_seeded(0))
+    yield close(f({"V": a}, {"V": b}, 0.7)["V"], 0.3 * a + 0.7 * b), (
+        "Random weights under another name are wrong.")
 
 
 def ridge(x, y, lam):

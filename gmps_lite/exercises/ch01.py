@@ -16,6 +16,9 @@ def ring_goals(f):
     yield close(out[0], [2.0, 0.0]), "Angle 0 points along x: (radius, 0)."
     yield close(out[-1], [-2.0, 0.0]), "Both ends count: the last is `stop`."
     yield close(f(3, 0.5, -90, 30), ring(-90, 30, 3, 0.5)), "This ring fails."
+    start, stop = np.sort(seeded(0).uniform(-180, 180, 2))
+    yield close(f(6, 1.5, start, stop), ring(start, stop, 6, 1.5)), (
+        "Six goals between two random angles are wrong.")
 
 
 @exercise("E1.2", lambda state, act, nxt, goal: (
@@ -118,3 +121,7 @@ def cruise(cls):
     obs = env.observe(np.array([[1.0, 2.0]]))
     yield obs.dtype == np.float32 and close(obs, np.float32([[1, 2]])), (
         "The agent sees position and velocity, as float32 [R, 2].")
+    rows = np.split(seeded(0).uniform(-1, 1, (20, 4)), [2, 3], 1)
+    one, want = env.step(*rows), Cruise().step(*rows)
+    yield close(one.state, want.state) and close(one.rew, want.rew), (
+        "Twenty steps from random states to random goals are wrong.")

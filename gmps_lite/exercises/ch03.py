@@ -4,7 +4,7 @@ import torch
 from torch import full, ones, tensor
 from torch.func import grad
 
-from . import close, exercise
+from . import close, exercise, seeded
 
 THETA, ALPHA, A = torch.tensor(
     [[0.7, -1.1], [0.9, -0.2], [0.0, 0.4]], dtype=torch.float64)
@@ -33,6 +33,13 @@ def slope(f, x, eps=1e-6):
     """The gradient of f at x by central differences."""
     rows = eps * torch.eye(len(x), dtype=x.dtype)
     return torch.stack([(f(x + r) - f(x - r)) / (2 * eps) for r in rows])
+
+
+def draw():
+    """Weights and step sizes, two each."""
+    rng = seeded(0)
+    return (torch.from_numpy(rng.uniform(*ends, 2))
+            for ends in ((-1, 1), (0.1, 0.5)))
 
 
 @exercise("E3.1", adapted)
@@ -64,14 +71,20 @@ def inner_update(answer):
     yield close(through["W"], full((2, 3), 0.9)), (
         "The numbers of phi are right, but their derivative with respect to "
         "params is not: something cuts the graph.")
+    theta, alpha = draw()
+    phi = answer(lambda p: (p["v"] ** 3).sum(), {"v": theta}, {"v": alpha})
+    yield close(phi["v"], theta - alpha * 3 * theta**2), (
+        "With another loss and random weights it is off.")
 
 
 @exercise("E3.2", lambda inner, outer, theta, alpha: -grad(inner)(theta)
           * grad(outer)(theta - alpha * grad(inner)(theta)))
 def alpha_gradient(answer):
-    for alpha, where in ((ALPHA, ""), (0 * ALPHA, " where alpha is zero")):
-        got = answer(bowl, hill, THETA, alpha)
-        want = slope(lambda a: hill(THETA - a * grad(bowl)(THETA)), alpha)
+    for theta, alpha, where in (
+            (THETA, ALPHA, ""), (THETA, 0 * ALPHA, " where alpha is zero"),
+            (*draw(), " at random weights")):
+        got = answer(bowl, hill, theta, alpha)
+        want = slope(lambda a, t=theta: hill(t - a * grad(bowl)(t)), alpha)
         yield got.shape == (2,), "One number for each weight: shape [P]."
         yield not close(got, -want, 1e-6), "Every sign is turned around."
         yield close(got, want, 1e-6), (
@@ -95,6 +108,9 @@ def two_steps(answer):
     yield close(grad(last)(w), slope(last, w), 1e-6), (
         "The derivative through both steps disagrees with finite "
         "differences: something cuts the graph.")
+    x = torch.from_numpy(seeded(0).uniform(-1, 1, (4, 3)))
+    yield close(last(w, x[:2], x[2:]), last(w, x[:2], x[2:], two), 1e-9), (
+        "With random batches it is off.")
 
 
 def through_step(inner, outer, theta, alpha):
@@ -118,3 +134,7 @@ def meta_gradient(answer):
         "Right when all step sizes are equal, wrong when they are not. In "
         "which order do H and alpha meet the vector?")
     yield right, "Finite differences disagree. Mind the sign and the points."
+    theta, alpha = draw()
+    want = slope(lambda t: hill(t - alpha * grad(bowl)(t)), theta)
+    yield close(answer(bowl, hill, theta, alpha), want, 1e-4), (
+        "At random weights finite differences disagree.")

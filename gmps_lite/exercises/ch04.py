@@ -4,7 +4,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from ..trpo import conjugate_gradient
-from . import close, exercise, torch_seeded
+from . import close, exercise, seeded, torch_seeded
 
 
 @exercise("E4.1", lambda n, e, t, k=1: (k + 1) * n * e * t)
@@ -18,6 +18,9 @@ def iteration_steps(f):
         "With k = 0 nothing adapts, but the initial policy still acts.")
     yield f(2, 3, 5, 4) == 150, (
         "Each further adaptation step adds the episodes of one more policy.")
+    n, e, t, k = seeded(0).integers(2, 30, 4).tolist()
+    yield f(n, e, t, k) == (k + 1) * n * e * t, (
+        f"It is off for n = {n}, e = {e}, t = {t} and k = {k}.")
 
 
 def kl_reference(m0, log_s0, m1, log_s1):
@@ -118,3 +121,6 @@ def clipped_loss(f):
     grad, = torch.autograd.grad(loss, logp)
     yield bool((grad.abs() > 1e-3).all()), (
         "Samples that went the wrong way need a gradient that pulls back.")
+    args = torch.randn(3, 4, 50, generator=torch_seeded(0))
+    yield close(f(*args, eps=0.3), clipped_reference(*args, eps=0.3)), (
+        "On random samples with eps = 0.3 it is off.")

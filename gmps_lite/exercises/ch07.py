@@ -133,6 +133,10 @@ def price(answer):
     fall = np.array([6.0, 2.0, 7.0, 1.0])
     yield close(answer(steps, seconds, fall, 5.0, 1.0, 0.0), 100.0), (
         "It may fall below the level later: the first time counts.")
+    steps, seconds, ret = seeded(0).random((3, 9)) * 900
+    args = steps, seconds, ret, ret[5], 0.02, 3.0
+    yield close(answer(*args), _bill(*args)), (
+        "On nine random iterations it is off.")
 
 
 def _jump(expert, obs, angles, radius):
@@ -173,3 +177,11 @@ def smooth(answer):
     yield close(answer(seam, obs, angles, 1.0), want, 1e-4), (
         "An expert with a seam at 42 degrees must show it between 40 and 45 "
         "and nowhere else.")
+
+    def waves(tasks, at):
+        return (tasks.goal[:, None] + at[..., :2]).sin()
+    rng = seeded(0)
+    args = (waves, torch.from_numpy(rng.normal(size=3)),
+            torch.from_numpy(rng.uniform(5, 40, 7).cumsum()), 1.5)
+    yield close(answer(*args), _jump(*args), 1e-4), (
+        "At a random observation, for random angles it is off.")

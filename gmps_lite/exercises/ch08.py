@@ -51,6 +51,13 @@ def part(answer):
     yield int(answer(up + 3.0, right, right + 0.4)) == 30, (
         "Goals that pay a different amount, but change alike, have not "
         "parted: compare changes, not rewards.")
+    rng = seeded(0)
+    for _ in range(9):
+        args = [torch.from_numpy(x) for x in (
+            rng.uniform(0, 0.2, (30, 2)).cumsum(0), *rng.uniform(0.5, 3, (
+                2, 2)))]
+        yield int(answer(*args)) == parting(*args), (
+            "On a random walk between random goals it is off.")
 
 
 @exercise("E8.2", lambda ret: ret.max(0).mean() - ret.mean(1).max())
@@ -94,6 +101,11 @@ def hold(answer):
     gap = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     yield answer(steps, gap, 0.9, 3) == np.inf, (
         "Four good ones with gaps between them are no row of three.")
+    steps, *scores = seeded(0).random((9, 20))
+    steps = steps.cumsum()
+    yield all(answer(steps, x, 0.4, m) == lasting(steps, x, 0.4, m)
+              for x in scores for m in range(1, 6)), (
+        "On random scores it is off.")
 
 
 @exercise("E8.4", lambda act: (act[1:] - act[:-1]).square().mean((1, 2)))

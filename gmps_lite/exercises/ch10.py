@@ -58,12 +58,15 @@ def degrees(answer):
         "Just below 0 degrees the way is short, not nearly a full turn.")
     yield close(ask(100, 300, radius=2.5), np.array([10.0, 60])), (
         "The distance of the goal from the middle must not matter.")
-    low, high = 30.0, 200.0
     every = np.arange(0.5, 360)
     a = np.deg2rad(every)
-    want = beyond(np.stack([np.cos(a), np.sin(a)], -1), low, high)
-    yield close(ask(*every, low=low, high=high), want, 1e-4), (
-        "For a range from 30 to 200 degrees some angles are off.")
+    goal = np.stack([np.cos(a), np.sin(a)], -1)
+    some = [round(x) + 0.0 for x in seeded(0).uniform([1, 180], [170, 350])]
+    for low, high in ([30.0, 200.0], some):
+        yield close(ask(*every, low=low, high=high),
+                    beyond(goal, low, high), 1e-4), (
+            f"For a range from {low:g} to {high:g} degrees some angles are "
+            "off.")
 
 
 @exercise("E10.2", difference)

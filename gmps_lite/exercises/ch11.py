@@ -60,6 +60,10 @@ def hearing(answer):
     small = 1e-3 * late
     yield not answer(small, 0 * small, tol=1e-2)[0], "What is tol for?"
     yield bool(answer(small, 0 * small, tol=1e-5)[0]), "What is tol for?"
+    rew, other = as_tensor(seeded(0).normal(size=(2, 60, 5)))
+    yield torch.equal(as_tensor(answer(rew, other, tol=3.0)),
+                      has_heard(rew, other, tol=3.0)), (
+        "On sixty random episodes, with tol = 3, it is off.")
 
 
 @exercise("E11.2", better_half)

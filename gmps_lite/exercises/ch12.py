@@ -59,6 +59,9 @@ def reaction(answer):
               for dt in (0.1, 0.05, 0.02)), "Whole numbers must stay whole."
     yield isinstance(answer(0.23, 0.1), int | np.integer), (
         "Return a whole number, not a float.")
+    for some in seeded(0).uniform(0.02, 2, (20, 3)).tolist():
+        yield answer(*some) == steps_late(*some), (
+            "For random times, steps and speeds it is off.")
 
 
 @exercise("E12.2", delay)
@@ -122,11 +125,12 @@ def waiting(answer):
 def gains(answer):
     bound = [2 * math.sin(math.pi / (2 * (2 * d + 1))) for d in range(5)]
     yield all(abs(answer(d, 0.0) - bound[d]) < 1e-3 for d in range(5)), (
-        "Without inertia it must be the bound of the text.")
+        "Without inertia it must be the bound of the chapter.")
     yield answer(2, 0.5) != answer(2, 0.0), "Inertia must change the gain."
     yield abs(answer(0, 0.5) - 6.0) < 1e-3, (
         "With inertia and no delay it is off.")
     yield all(abs(answer(d, m) - largest_gain(d, m)) < 2e-4
-              for d in (1, 2, 5) for m in (0.2, 0.6, 0.9)), (
+              for d in (1, 2, 5)
+              for m in (0.2, 0.6, 0.9, *seeded(0).uniform(0.1, 0.9, 2))), (
         "With inertia and delay it is off. Is the new position the old one "
         "plus the NEW u?")

@@ -48,6 +48,9 @@ def room(answer):
         "Each step of each episode of each task is a picture.")
     yield close(tensor(answer(1, 1, 1, 10, 20)[0] * 1e9), tensor(600.0)), (
         "What are height and width for?")
+    some = seeded(0).integers(2, 90, 5).tolist()
+    yield close(1e9 * tensor(answer(*some)), 1e9 * tensor(gigabytes(*some))), (
+        f"For {some} it is off.")
 
 
 @exercise("E13.2", pull)
@@ -84,6 +87,9 @@ def field(answer):
     yield tuple(answer([])) == (1, 1), "With no layer a cell is a pixel."
     yield tuple(answer([(2, 2), (7, 1), (4, 5), (3, 2)])) == receptive(
         [(2, 2), (7, 1), (4, 5), (3, 2)]), "With other layers it is off."
+    some = [(k, s) for k, s in seeded(0).integers(1, 8, (5, 2)).tolist()]
+    yield tuple(answer(some)) == receptive(some), (
+        "With random layers it is off.")
 
 
 @exercise("E13.4", project)
