@@ -139,7 +139,7 @@ def test_package_is_short():
     """Without the exercises' checkers, which belong to the chapters."""
     files = [path for path in FILES if path.parent.name != "exercises"]
     lines = sum(len(path.read_text().splitlines()) for path in files)
-    assert lines <= 8550, f"gmps_lite has {lines} lines, not 8,550"
+    assert lines <= 8545, f"gmps_lite has {lines} lines, not 8,545"
 
 
 @each_file
