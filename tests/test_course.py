@@ -1,7 +1,7 @@
 """Coursework: the three editions, graded as a class would be graded.
 
-Two chapters go through the commands `otter assign` and `otter run`; for all
-of them the cells of otter's own notebooks run here, against otter's tests.
+Every chapter goes through the commands `otter assign` and `otter run`, and
+the cells of otter's own notebooks run here as well, against otter's tests.
 """
 
 import ast
@@ -394,7 +394,7 @@ def test_a_class_graded_by_the_lines_of_the_page(shell, tmp_path):
                 **{x.name: 0 for x in rest}}
 
     with ThreadPoolExecutor(2) as pool:
-        for some in pool.map(handed_in, ("ch05", "ch06")):
+        for some in pool.map(handed_in, NAMES):
             want |= some
     shell(table)
     abe, anna, bob = csv.DictReader((tmp_path / "marks.csv").open())
