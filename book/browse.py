@@ -243,7 +243,7 @@ def main() -> int:
         return 1
     problems = browse(args.site, SCREENS, args.only, args.shots)
     print(f"{len(problems)} problems" if problems else "all ok")
-    return int(bool(problems))
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

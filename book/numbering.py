@@ -68,7 +68,8 @@ def places() -> dict[tuple[str, str], str]:
 
 
 def plain(title: str) -> str:
-    return re.sub(r"[\s{}]+", " ", title).strip().lower()
+    """A title without BibTeX's braces, line breaks and capitals."""
+    return " ".join(re.sub("[{}]", "", title).split()).lower()
 
 
 @cache
@@ -76,8 +77,7 @@ def papers() -> dict[str, str]:
     """The keys of the bibliography, by address and by title."""
     found = {}
     for key, entry in parse_file(BOOK / "references.bib").entries.items():
-        found[plain(entry.fields["title"].replace("{", "").replace("}", ""))
-              ] = key
+        found[plain(entry.fields["title"])] = key
         if "url" in entry.fields:
             found[entry.fields["url"]] = key
     return found
