@@ -202,6 +202,8 @@ def clone(work: Path) -> Path:
     """The repository as it is now, edits of tracked files included."""
     source = work / "gmps-lite.git"
     call("git", "clone", "-q", "--bare", ROOT, source)
+    # stash takes a file that was only touched for an edit, then exits with 1.
+    call("git", "-C", ROOT, "update-index", "-q", "--refresh")
     edits = call("git", "-C", ROOT, "-c", "user.name=-", "-c",
                  "user.email=-", "stash", "create").strip()
     commit = edits or call("git", "-C", ROOT, "rev-parse", "HEAD").strip()

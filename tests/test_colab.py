@@ -3,6 +3,7 @@
 The play itself is a phase of `make test`; here its judgments are tried.
 """
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -76,7 +77,9 @@ def test_limit(leg, monkeypatch, seconds, load, fails):
 
 
 def test_clone_has_edits(tmp_path, monkeypatch):
-    """What is played is the checkout as it is, edits included."""
+    """What is played is the checkout as it is, edits included; a file that
+    was only written again is none.
+    """
     git = ["git", "-c", "user.name=-", "-c", "user.email=-"]
     checkout, work = tmp_path / "checkout", tmp_path / "work"
     checkout.mkdir()
@@ -88,6 +91,7 @@ def test_clone_has_edits(tmp_path, monkeypatch):
     monkeypatch.setattr(colab, "ROOT", checkout)
     for text in ("committed", "edited"):
         (checkout / "a").write_text(text)
+        os.utime(checkout / "a", (1, 1))
         (work / text).mkdir()
         source = colab.clone(work / text)
         assert colab.call("git", "-C", source, "show", "HEAD:a") == text
