@@ -82,6 +82,9 @@ window.browse = {
         }
         document.head.append(Object.assign(document.createElement('style'), {
             textContent: '* { content-visibility: visible !important; }'}));
+        // What fades in has no colors yet; who asks for no motion gets none.
+        return document.getAnimations().map(({effect: {target}}) =>
+            `moves: <${target.tagName.toLowerCase()} class="${target.className}">`);
     },
 
     // Violations of impact serious or critical of some rules, or of all.

@@ -4,9 +4,9 @@
 
 Each page, at phone and at desktop width, in light and in dark mode, must be
 without console errors, outside requests, a horizontal scroll bar, images
-without words, heading jumps, links that lead nowhere or too slowly, axe-core
-violations of impact serious or critical, and within the budgets of weight and
-speed. A picture of each look goes to _build/screens, with --shots whole.
+without words, heading jumps, motion where none is wanted, dead or slow links,
+axe-core violations of impact serious or critical, and within the budgets of
+weight and speed. Pictures go to _build/screens, with --shots of whole pages.
 """
 
 import argparse
@@ -137,7 +137,7 @@ def look(browser: Browser, base: str, name: str, screens: Path,
                 page.screenshot(full_page=whole, path=screens / (
                     f"{name.replace('/', '-')}-{size}-{mode}.png"))
             page.evaluate(axe)
-            page.evaluate("browse.thin()")
+            wrong += [f"{size} {x}" for x in page.evaluate("browse.thin()")]
             for mode, rules in reversed(MODES.items()):
                 if name.startswith("_modules") and (size, mode) not in CODE:
                     rules = ["document-title"]  # of axe's, next to nothing

@@ -39,6 +39,10 @@ FAULTS = {  # the fault: what it replaces, by what, what is said of it
     "outline": ("</main>", '<svg width="9" height="9"><g tabindex="0" '
                 'role="img" aria-label="x"></g></svg></main>',
                 "outlined in a drawing: <g tab"),
+    "motion": ("</main>", "<style>@keyframes in {0% {opacity: 0}} "
+               "details[open] p {animation: in 1s}</style><details><summary>s"
+               '</summary><p class="x">y</p></details></main>',
+               'phone moves: <p class="x">'),
     "far": ("</main>", "<style>html {scroll-behavior: smooth}</style><div "
             'style="height: 90000px"></div><section id="end"><p>x</p>'
             "</section></main>", "last section ends "),
