@@ -58,15 +58,14 @@
     return item.textContent + (done ? `. ${end.textContent}` : "");
   }
 
+  // The goal stays on the circle: its training had goals nowhere else.
   function begin(x, y) {
-    const far = Math.max(Math.hypot(x, y), 1e-6);
-    const keep = Math.min(Math.max(far, 0.3), 1.15) / far;
-    at = [x * keep, y * keep];
+    const far = Math.hypot(x, y);
+    at = far ? [x / far, y / far] : at;
     const turn = Math.round(Math.atan2(at[1], at[0]) * 180 / Math.PI);
     goal.setAttribute("transform", `translate(${at[0]} ${-at[1]})`);
     goal.setAttribute("aria-valuenow", turn);
-    goal.setAttribute("aria-valuetext", `${turn} degrees, `
-      + `${Math.hypot(...at).toFixed(1)} meters away`);
+    goal.setAttribute("aria-valuetext", `${turn} degrees`);
     [tries, paths, list].forEach((node) => node.replaceChildren());
     params = model.params;
     step = 0;
@@ -93,7 +92,10 @@
       .matrixTransform(svg.getScreenCTM().inverse());
     begin(p.x, -p.y);
   };
+  svg.addEventListener("click", drag);
   svg.addEventListener("pointerdown", (event) => {
+    // A thumb beside the goal may be about to scroll: wait for its tap.
+    if (event.pointerType === "touch" && !goal.contains(event.target)) return;
     held = true;
     svg.setPointerCapture(event.pointerId);
     goal.focus();
