@@ -106,7 +106,7 @@ def page() -> str:
     names = sorted(p.stem for p in (ROOT / "gmps_lite/results").glob("*.csv"))
     lines = [INTRO, "## Claims", "", *grid(
         ["what", "measured", "bar", ""],
-        [[r.what, r.value, r.bar, "met" if r.met else "not met"]
+        [[r.what, r.value, r.bar, r.verdict.lower()]
          for r in rows()])]
     for name in names:
         columns, record = results(name)

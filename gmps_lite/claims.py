@@ -22,6 +22,10 @@ class Row(NamedTuple):
     bar: str
     met: bool
 
+    @property
+    def verdict(self) -> str:
+        return "no bar" if self.bar == "none" else ("NOT MET", "met")[self.met]
+
 
 def expert_return(env: str) -> float:
     """Of the expert that GMPS imitates there, on the test split."""
@@ -210,10 +214,9 @@ def rows() -> list[Row]:
 
 def table(found: list[Row]) -> str:
     """Rows in aligned columns."""
-    width = [max(len(row[i]) for row in found) for i in range(3)]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(row[:3], width, strict=True))
-        + f"  {'met' if row.met else 'NOT MET'}" for row in found)
+    width = [*(max(len(row[i]) for row in found) for i in range(3)), 0]
+    return "\n".join("  ".join(map(str.ljust, (*row[:3], row.verdict), width))
+                     for row in found)
 
 
 def main() -> None:
