@@ -25,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ from packaging.requirements import Requirement
 from program import Problem, call
 from sync import ROOT, chapters
 
+STOP = threading.Event()
 HAS = ("numpy", "torch", "matplotlib", "ipykernel")
 LEGS = ("oldest", "newest")
 # Shipped weights on two bodies, a rendered picture and an optimizer after
@@ -167,6 +169,8 @@ class Leg:
         have = " ".join(f"{n} {self.before[n]}" for n in HAS)
         self.say(have)
         for i, book in enumerate(books):
+            if STOP.is_set():
+                break
             done = f"[{i + 1}/{len(books)}]"
             try:
                 if i:  # a second fresh runtime, but for its downloads
@@ -229,8 +233,12 @@ def main() -> int:
         work = Path(folder)
         source = clone(work)
         legs = [Leg(name, lowest(project), work) for name in args.legs]
-        wrong = sum(pool.map(lambda leg: leg.run(source, part(
-            leg.name, args.only, args.all)), legs))
+        try:
+            wrong = sum(pool.map(lambda leg: leg.run(source, part(
+                leg.name, args.only, args.all)), legs))
+        except KeyboardInterrupt:
+            STOP.set()  # what runs was interrupted too, and ends
+            return 130
     print(f"{wrong} failed" if wrong else "all ok")
     return 1 if wrong else 0
 

@@ -1,5 +1,6 @@
 """What every test module shares."""
 
+import os
 import signal
 
 import numpy as np
@@ -13,6 +14,9 @@ torch.set_num_threads(1)
 # A suite that was started in the background ignores Ctrl-C, and its children
 # would inherit that: those of the tests must be stoppable all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Git tells its hooks where the repository is: the tests have others.
+for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

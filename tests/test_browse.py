@@ -76,8 +76,8 @@ def found(tmp_path_factory):
         m.setattr(browse, "HEAVY", {"weight": browse.MB})
         m.setattr(browse, "OFFLINE", ("good", "error"))
         m.setattr(browse, "SLOWDOWN", 1)
-        m.setattr(browse, "TRIES", 1)
-        m.setattr(browse, "SETTLE", 50)
+        m.setattr(browse, "TRIES", 3)
+        m.setattr(browse, "SETTLE", 100)
         return browse.browse(site, site / "screens"), site
 
 

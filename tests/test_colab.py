@@ -80,7 +80,8 @@ def test_clone_has_edits(tmp_path, monkeypatch):
     """What is played is the checkout as it is, edits included; a file that
     was only written again is none.
     """
-    git = ["git", "-c", "user.name=-", "-c", "user.email=-"]
+    git = ["git", "-c", "user.name=-", "-c", "user.email=-", "-c",
+           "commit.gpgsign=false"]
     checkout, work = tmp_path / "checkout", tmp_path / "work"
     checkout.mkdir()
     work.mkdir()

@@ -9,6 +9,7 @@ import csv
 import inspect
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -347,9 +348,10 @@ def shell(tmp_path):
     """Runs commands where the clone is; pip has nothing left to do."""
     (tmp_path / "book").symlink_to(BOOK)
     (tmp_path / "bin").mkdir()
-    for name, command in (("pip", "true"), ("python", sys.executable),
-                          ("gmps", f"{sys.executable} -m gmps_lite.cli"),
-                          ("otter", f"{sys.executable} -m otter")):
+    python = shlex.quote(sys.executable)
+    for name, command in (("pip", "true"), ("python", python),
+                          ("gmps", f"{python} -m gmps_lite.cli"),
+                          ("otter", f"{python} -m otter")):
         script = tmp_path / "bin" / name
         script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         script.chmod(0o755)
