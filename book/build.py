@@ -221,6 +221,8 @@ def main() -> int:
     # Ended from outside, by a time limit say: stop as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.part == "run":
+        if args.jobs < 1:
+            parser.error(f"--jobs {args.jobs}: at least 1")
         mode = "fast" if args.fast else "full"
         return run(mode, args.jobs, args.only, args.limit)
     if args.part in ("results", "explore"):

@@ -72,7 +72,8 @@ def executed(fast: bool) -> dict[str, bytes]:
     for path in chapters():
         entry = record.get(path.stem, {})
         if (entry.get("source") != digest(path)
-                or entry.get("mode") not in modes):
+                or entry.get("mode") not in modes
+                or not (STAGE / path.name).exists()):
             raise Problem(f"{path.name} as committed has no "
                         f"{' or '.join(modes)} run: first make book")
         nb = nbformat.read(STAGE / path.name, as_version=4)
@@ -115,6 +116,7 @@ def release(fast: bool) -> None:
     changed = call("git", "-C", ROOT, "status", "--porcelain", "-uno")
     if changed:
         raise Problem(f"commit first; these differ:\n{changed}")
+    os.umask(0o022)  # the wheel holds the files' modes
     when = int(call("git", "-C", ROOT, "log", "-1", "--format=%ct"))
     site = ROOT / "_build" / "html"
     if not (site / "index.html").exists():

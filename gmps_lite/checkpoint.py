@@ -55,7 +55,7 @@ def read_json(path: Path) -> dict:
     one that is truncated, corrupted or holds anything else.
     """
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is truncated or corrupted "
                          f"({error})") from error

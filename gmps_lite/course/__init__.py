@@ -144,7 +144,7 @@ def _check_out(out: Path) -> dict:
 
 def _write(out: Path, files: dict[str, str]) -> None:
     """Write a folder so that it is the old one or the new one, whole."""
-    out = out.absolute()
+    out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     old = fresh.with_name(fresh.name + ".old")

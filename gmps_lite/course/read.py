@@ -58,7 +58,7 @@ def chapters(book: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(book.glob("ch[0-9][0-9].ipynb")):
         try:
-            found[path.stem] = nbformat.reads(path.read_text(), as_version=4)
+            found[path.stem] = nbformat.read(path, as_version=4)
         except Exception as error:  # of many kinds, none of them named
             raise ValueError(f"{path} is no notebook ({error})") from error
     if not found:
