@@ -37,7 +37,7 @@ from packaging.requirements import Requirement
 from program import Problem, call
 from sync import ROOT, chapters
 
-STOP = threading.Event()
+STOP = threading.Event()  # set by Ctrl-C: no leg begins another notebook
 HAS = ("numpy", "torch", "matplotlib", "ipykernel")
 LEGS = ("oldest", "newest")
 # Shipped weights on two bodies, a rendered picture and an optimizer after
