@@ -2,6 +2,7 @@
 give the same advantages, gradients and adapted parameters in the browser.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -144,9 +145,11 @@ def test_a_reader_drags_the_goal_and_adapts(page):
                 box["y"] + box["height"] * (1.3 - y) / 2.6)
     page.mouse.move(*point(0.5, 0.85))
     page.mouse.down()
-    page.mouse.move(*point(-0.6, 0.8), steps=4)
+    page.mouse.move(*point(-0.3, 0.4), steps=4)
     page.mouse.up()
     goal = page.locator("[data-part=goal]")
+    x, y = re.findall(r"-?[\d.]+", goal.get_attribute("transform"))
+    assert abs(np.hypot(float(x), float(y)) - 1) < 1e-6  # as in training
     assert 120 < int(goal.get_attribute("aria-valuenow")) < 134
     assert len(off(page)) == 1
     for _ in range(3):
